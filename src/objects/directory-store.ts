@@ -15,24 +15,20 @@ import { systemClock, type Clock } from "../lib/clock.ts";
 import { createKeyLocks, type Lock } from "../lib/key-locks.ts";
 import { createLogger, type Logger } from "../lib/log.ts";
 import { createEncryption, type Encryption } from "./directory/encryption.ts";
-import { FileArea, type WrittenContent } from "./directory/file-area.ts";
+import { FileArea } from "./directory/file-area.ts";
 import { checkMd5, describe, etagOf, infoOf } from "./directory/description.ts";
 import { explainOpenError, isDamage } from "./directory/io-error.ts";
-import { checkKey, objectPath } from "./directory/key-path.ts";
-import {
-  describeObjectFile,
-  openObjectFile,
-  type Description,
-  type Segments,
-} from "./directory/object-file.ts";
+import { checkKey } from "./directory/key-path.ts";
+import type { Description } from "./directory/object-file.ts";
+import { OBJECT_FILES, ObjectFiles } from "./directory/object-files.ts";
 import { collectListing } from "./directory/listing.ts";
 import { Multipart } from "./directory/multipart.ts";
-import { openSegments, openSingle } from "./directory/open-object.ts";
 import { createPresence, withPresence } from "./directory/presence.ts";
 import { Uploads } from "./directory/uploads.ts";
 import { walkKeys, type FoundKey } from "./directory/walk.ts";
 import { checkCondition } from "./directory/write-condition.ts";
 import { findWritten } from "./directory/write-once.ts";
+import type { WrittenContent } from "./directory/written-content.ts";
 import type {
   Completion,
   HostedPutOptions,
@@ -48,7 +44,7 @@ import type {
 } from "./hosted-store.ts";
 import type { ByteRange, ListOptions } from "./object-store.ts";
 
-const SUBDIRECTORIES = ["objects", "uploads", "parts", ".tmp"];
+const SUBDIRECTORIES = [OBJECT_FILES, "uploads", "parts", ".tmp"];
 
 export interface DirectoryStoreOptions {
   readonly clock?: Clock;
@@ -90,7 +86,7 @@ export async function openDirectoryStore(
 export async function countObjects(directory: string): Promise<number> {
   let count = 0;
   try {
-    for await (const _ of walkKeys(join(directory, "objects"), { prefix: "" })) count++;
+    for await (const _ of walkKeys(join(directory, OBJECT_FILES), { prefix: "" })) count++;
   } catch (error) {
     throw explainOpenError(error, directory);
   }
@@ -111,23 +107,25 @@ class DirectoryStore implements HostedStore {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #encryption: Encryption;
-  readonly #files: FileArea;
+  readonly #area: FileArea;
+  readonly #files: ObjectFiles;
   readonly #uploads: Uploads;
   /** Held while a key's file is replaced or removed, not while its content arrives. */
   readonly #lockKey: Lock = createKeyLocks();
   readonly #multipart: Multipart;
-  /** Files of damaged objects that the log has named. */
+  /** Keys of damaged objects that the log has named. */
   readonly #damaged = new Set<string>();
 
   constructor({ directory, temporary, checkPresence, encryption, clock, log }: DirectoryStoreParts) {
-    this.#root = join(directory, "objects");
+    this.#root = join(directory, OBJECT_FILES);
     this.#clock = clock;
     this.#log = log;
     this.#encryption = encryption;
-    this.#files = new FileArea(directory, temporary, checkPresence);
-    this.#uploads = new Uploads(directory, this.#files, log);
+    this.#area = new FileArea(directory, temporary, checkPresence);
+    this.#uploads = new Uploads(directory, this.#area, log);
+    this.#files = new ObjectFiles({ directory, area: this.#area, uploads: this.#uploads, encryption, clock });
     this.#multipart = new Multipart({
-      files: this.#files,
+      files: this.#area,
       uploads: this.#uploads,
       clock,
       encryption,
@@ -155,7 +153,7 @@ class DirectoryStore implements HostedStore {
       }));
     };
     const sealing = options.encryption && this.#encryption.seal();
-    const temporary = await this.#files.writeAside(body, describeWritten, sealing);
+    const temporary = await this.#area.writeAside(body, describeWritten, sealing);
     if (description === undefined) throw new Error(`${key} was written without a description`);
     const info = infoOf(description);
     return (await this.#replace(key, temporary, options.condition, options.once ? info : undefined)) ?? info;
@@ -163,32 +161,13 @@ class DirectoryStore implements HostedStore {
 
   async head(key: string): Promise<StoredObject | undefined> {
     checkKey(key);
-    const description = await describeObjectFile(this.#pathOf(key), key, "small_at_once");
+    const description = await this.#files.describe(key, "small_at_once");
     return description && infoOf(description);
   }
 
   async open(key: string): Promise<OpenObject | undefined> {
     checkKey(key);
-    for (;;) {
-      const file = await openObjectFile(this.#pathOf(key), key, "small_at_once");
-      if (file === undefined) return undefined;
-      const { segments } = file.description;
-      if (segments === undefined) return openSingle(file, this.#encryption);
-      await file.handle.close();
-      const release = this.#uploads.hold(segments.upload);
-      let object: OpenObject | undefined;
-      try {
-        // Before they were held, another write may have replaced the object and removed the parts.
-        const now = await describeObjectFile(this.#pathOf(key), key);
-        if (now?.segments?.upload === segments.upload) {
-          const pathOf = (part: number) => this.#uploads.partPath(segments.upload, part);
-          object = openSegments(now, { segments, pathOf, release }, this.#encryption);
-        }
-      } finally {
-        if (object === undefined) await release();
-      }
-      if (object !== undefined) return object;
-    }
+    return this.#files.open(key);
   }
 
   async read(key: string, range?: ByteRange): Promise<Readable> {
@@ -220,7 +199,7 @@ class DirectoryStore implements HostedStore {
 
   listing(options: ListingOptions): Promise<Listing> {
     const walk = { prefix: options.prefix, after: options.after };
-    return collectListing(walkKeys(this.#root, walk), walk, options, (found) => this.#listed(found));
+    return collectListing(this.#files.keys(walk), walk, options, (found) => this.#listed(found));
   }
 
   async createdAt(): Promise<number> {
@@ -228,19 +207,12 @@ class DirectoryStore implements HostedStore {
   }
 
   check(): Promise<void> {
-    return this.#files.probe();
+    return this.#area.probe();
   }
 
   async delete(key: string): Promise<void> {
     checkKey(key);
-    await this.#lockKey(key, async () => {
-      const path = this.#pathOf(key);
-      const segments = await this.#segmentsBefore(key);
-      if (segments !== undefined)
-        await this.#uploads.announceRemoval(key, segments.upload, this.#clock.now());
-      await this.#files.remove(path, this.#root);
-      if (segments !== undefined) await this.#uploads.removeParts(segments.upload);
-    });
+    await this.#lockKey(key, () => this.#files.replacing(key, () => this.#files.remove(key)));
   }
 
   createUpload(upload: Omit<Upload, "id" | "createdAt">): Promise<Upload> {
@@ -277,7 +249,7 @@ class DirectoryStore implements HostedStore {
   }
 
   async completedBy(key: string, uploadId: string): Promise<StoredObject | undefined> {
-    const description = await describeObjectFile(this.#pathOf(key), key);
+    const description = await this.#files.describe(key);
     return description?.segments?.upload === uploadId ? infoOf(description) : undefined;
   }
 
@@ -297,48 +269,30 @@ class DirectoryStore implements HostedStore {
   ): Promise<StoredObject | undefined> {
     return this.#lockKey(key, async () => {
       const kept =
-        once && (await this.#files.orRemove(temporary, () => findWritten(key, once, (of) => this.open(of))));
+        once && (await this.#area.orRemove(temporary, () => findWritten(key, once, (of) => this.open(of))));
       if (kept !== undefined) {
         await rm(temporary, { force: true });
         return kept;
       }
-      const segments = await this.#files.orRemove(temporary, async () => {
+      await this.#area.orRemove(temporary, async () => {
         if (condition !== undefined) checkCondition(key, (await this.head(key))?.etag, condition);
-        const before = await this.#segmentsBefore(key);
-        if (before !== undefined) await this.#uploads.announceRemoval(key, before.upload, this.#clock.now());
-        return before;
+        await this.#files.replacing(key, () => this.#files.place(key, temporary));
       });
-      await this.#files.place(temporary, this.#pathOf(key));
-      if (segments !== undefined) await this.#uploads.removeParts(segments.upload);
       return undefined;
     });
   }
 
-  /** Of the object that is about to go. A damaged one has none, so that it can be replaced. */
-  async #segmentsBefore(key: string): Promise<Segments | undefined> {
-    try {
-      return (await describeObjectFile(this.#pathOf(key), key, "small_at_once"))?.segments;
-    } catch (error) {
-      if (isDamage(error)) return undefined;
-      throw error;
-    }
-  }
-
   /** Undefined for an object that was deleted meanwhile, and for a damaged one: it keeps no other from being listed. */
-  async #listed({ key, path }: FoundKey): Promise<StoredObject | undefined> {
+  async #listed({ key, describe: read }: FoundKey): Promise<StoredObject | undefined> {
     try {
-      const description = await describeObjectFile(path, key);
+      const description = await read();
       return description && infoOf(description);
     } catch (error) {
       if (!isDamage(error)) throw error;
-      if (!this.#damaged.has(path))
+      if (!this.#damaged.has(key))
         this.#log.error("a listing leaves out an object that is damaged", { key, error });
-      this.#damaged.add(path);
+      this.#damaged.add(key);
       return undefined;
     }
-  }
-
-  #pathOf(key: string): string {
-    return objectPath(this.#root, key);
   }
 }

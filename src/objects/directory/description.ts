@@ -4,8 +4,8 @@ import { BoxkiteError } from "../../domain/errors.ts";
 import type { Checksum, ObjectAttributes, PartInfo, StoredObject } from "../hosted-store.ts";
 import { pickAttributes } from "../object-attributes.ts";
 import type { PutOptions } from "../object-store.ts";
-import type { WrittenContent } from "./file-area.ts";
 import type { Description } from "./object-file.ts";
+import type { WrittenContent } from "./written-content.ts";
 
 export interface DescribedContent {
   readonly size: number;

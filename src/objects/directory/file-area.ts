@@ -1,11 +1,10 @@
 /** Atomic, durable files: written and synced aside, then renamed into place. */
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { closeSync, fsync, mkdirSync, openSync, renameSync, statSync } from "node:fs";
 import { rename, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { ObjectBody } from "../hosted-store.ts";
-import { BlockSums } from "./block-sums.ts";
 import { createDirectorySync, type SyncDirectory } from "./directory-sync.ts";
 import type { Sealing } from "./encryption.ts";
 import { errnoOf } from "../../lib/errno.ts";
@@ -14,6 +13,7 @@ import { writeFully } from "../../lib/write-fully.ts";
 import { explainWriteError } from "./io-error.ts";
 import { parentsBelow } from "./key-path.ts";
 import { encodeTrailer, type Description } from "./object-file.ts";
+import { ContentWriter, type WrittenContent } from "./written-content.ts";
 
 /** Chunks are gathered to this size, so that small ones do not cost a system call each. */
 const WRITE_BYTES = 1 << 20;
@@ -21,13 +21,6 @@ const WRITE_BYTES = 1 << 20;
 const PROBE_BYTES = 4096;
 /** Deletes that empty a directory and writes that need it alternate; each round is one that lost to a delete. */
 const MOST_ATTEMPTS = 1_000;
-
-export interface WrittenContent {
-  readonly size: number;
-  readonly md5: Buffer;
-  /** Checksums of what is on the disk (block-sums.ts). */
-  readonly blocks: string;
-}
 
 const syncFile = promisify(fsync);
 
@@ -58,10 +51,7 @@ export class FileArea {
     sealing?: Sealing,
   ): Promise<string> {
     return this.#aside(async (file) => {
-      await writeBody(file, body, sealing, (written) => {
-        const { blocks } = written;
-        return encodeTrailer({ ...describe(written), blocks, ...(sealing && { salt: sealing.salt }) });
-      });
+      await writeBody(file, body, sealing, (written) => encodeTrailer(describe(written), written, sealing));
     });
   }
 
@@ -162,9 +152,7 @@ async function writeBody(
   sealing: Sealing | undefined,
   end: (written: WrittenContent) => Uint8Array,
 ): Promise<void> {
-  const hash = createHash("md5");
-  const sums = new BlockSums();
-  let size = 0;
+  const content = new ContentWriter(sealing);
   let pending: Uint8Array[] = [];
   let pendingBytes = 0;
   const flush = async (): Promise<void> => {
@@ -175,15 +163,11 @@ async function writeBody(
     if (first !== undefined) await writeFully(file, chunks.length === 1 ? first : Buffer.concat(chunks));
   };
   for await (const chunk of body instanceof Uint8Array ? [body] : body) {
-    const stored = sealing === undefined ? chunk : sealing.encrypt(chunk);
-    hash.update(chunk);
-    sums.update(stored);
-    size += chunk.length;
-    pending.push(stored);
+    pending.push(content.add(chunk));
     pendingBytes += chunk.length;
     if (pendingBytes >= WRITE_BYTES) await flush();
   }
-  pending.push(end({ size, md5: hash.digest(), blocks: sums.encoded() }));
+  pending.push(end(content.end()));
   await flush();
 }
 

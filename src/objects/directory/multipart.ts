@@ -14,10 +14,11 @@ import type {
 import { mapInBatches } from "./batches.ts";
 import { describe, etagOf, etagOfParts, partOf } from "./description.ts";
 import type { Encryption } from "./encryption.ts";
-import type { FileArea, WrittenContent } from "./file-area.ts";
+import type { FileArea } from "./file-area.ts";
 import { checkKey } from "./key-path.ts";
 import { describeObjectFile, type Description } from "./object-file.ts";
 import type { Uploads } from "./uploads.ts";
+import type { WrittenContent } from "./written-content.ts";
 
 export interface MultipartOptions {
   readonly files: FileArea;

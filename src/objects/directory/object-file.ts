@@ -10,7 +10,9 @@ import type { Checksum } from "../hosted-store.ts";
 import { orAbsent } from "../../lib/errno.ts";
 import { damaged, explainReadError } from "./io-error.ts";
 import { openFileBytes, type FileBytes, type Reading } from "./file-bytes.ts";
+import type { Sealing } from "./encryption.ts";
 import { readFully, type ReadableFile } from "./read-fully.ts";
+import type { WrittenContent } from "./written-content.ts";
 
 /** The parts of an object that was uploaded in parts; their bytes are in files of their own. */
 export interface Segments {
@@ -46,7 +48,17 @@ const FOOTER_BYTES = 4 + MAGIC.length;
 /** Most descriptions fit into the first read. */
 const TAIL_BYTES = 1024;
 
-export function encodeTrailer(description: Description): Buffer {
+/** What follows the content. `written`, `sealing`: of the content, where it is in the same file. */
+export function encodeTrailer(
+  described: Description,
+  written?: Pick<WrittenContent, "blocks">,
+  sealing?: Pick<Sealing, "salt">,
+): Buffer {
+  const description: Description = {
+    ...described,
+    ...(written && { blocks: written.blocks }),
+    ...(sealing && { salt: sealing.salt }),
+  };
   const json = Buffer.from(JSON.stringify(description));
   const numbers = Buffer.alloc(8);
   numbers.writeUInt32BE(crc32(json), 0);
@@ -96,20 +108,40 @@ async function openIfPresent(path: string, reading: Reading): Promise<FileBytes 
 async function readDescription(handle: FileBytes, path: string, key: string): Promise<Description> {
   const { size } = handle;
   const tail = await readTail({ handle, path }, size, TAIL_BYTES);
-  const magic = tail.subarray(-MAGIC.length);
-  const isChecked = magic.equals(MAGIC) || magic.equals(MAGIC_ENCRYPTED);
-  if (tail.length < FOOTER_BYTES || (!isChecked && !magic.equals(MAGIC_UNCHECKED))) throw notOurs(path);
-  const length = tail.readUInt32BE(tail.length - FOOTER_BYTES);
-  const footerBytes = FOOTER_BYTES + (isChecked ? CRC_BYTES : 0);
-  const trailerBytes = length + footerBytes;
+  const { trailerBytes } = readFooter(tail, path);
   if (trailerBytes > size) throw notOurs(path);
   const whole = trailerBytes <= tail.length ? tail : await readTail({ handle, path }, size, trailerBytes);
-  const json = whole.subarray(whole.length - trailerBytes, whole.length - footerBytes);
-  if (isChecked && whole.readUInt32BE(whole.length - footerBytes) !== crc32(json)) throw notOurs(path);
+  const trailer = whole.subarray(whole.length - trailerBytes);
+  return decodeTrailer(trailer, { key, path, contentBytes: size - trailerBytes });
+}
+
+export interface TrailedContent {
+  readonly key: string;
+  /** For messages: where it is stored. */
+  readonly path: string;
+  /** What is stored before the trailer. */
+  readonly contentBytes: number;
+}
+
+/** Throws OBJECT_DAMAGED for what is not the trailer of this content. */
+export function decodeTrailer(trailer: Buffer, { key, path, contentBytes }: TrailedContent): Description {
+  const { trailerBytes, footerBytes, isChecked } = readFooter(trailer, path);
+  if (trailerBytes !== trailer.length) throw notOurs(path);
+  const json = trailer.subarray(0, trailerBytes - footerBytes);
+  if (isChecked && trailer.readUInt32BE(trailerBytes - footerBytes) !== crc32(json)) throw notOurs(path);
   const description = parseDescription(json.toString(), path);
-  const contentBytes = description.segments === undefined ? description.size : 0;
-  if (description.key !== key || contentBytes !== size - trailerBytes) throw notOurs(path);
+  const described = description.segments === undefined ? description.size : 0;
+  if (description.key !== key || described !== contentBytes) throw notOurs(path);
   return description;
+}
+
+function readFooter(tail: Buffer, path: string) {
+  const magic = tail.subarray(-MAGIC.length);
+  const isChecked = magic.equals(MAGIC) || magic.equals(MAGIC_ENCRYPTED);
+  const footerBytes = FOOTER_BYTES + (isChecked ? CRC_BYTES : 0);
+  if (tail.length < footerBytes || (!isChecked && !magic.equals(MAGIC_UNCHECKED))) throw notOurs(path);
+  const trailerBytes = tail.readUInt32BE(tail.length - FOOTER_BYTES) + footerBytes;
+  return { trailerBytes, footerBytes, isChecked };
 }
 
 async function readTail(file: ReadableFile, size: number, wanted: number): Promise<Buffer> {

@@ -2,10 +2,12 @@
 import type { ListPosition } from "../hosted-store.ts";
 import { compareKeys } from "./key-order.ts";
 import { directoryPath, readEntries } from "./key-path.ts";
+import { describeObjectFile, type Description } from "./object-file.ts";
 
 export interface FoundKey {
   readonly key: string;
-  readonly path: string;
+  /** Undefined for an object that is there no longer; fails with OBJECT_DAMAGED. */
+  readonly describe: () => Promise<Description | undefined>;
 }
 
 export interface Walk {
@@ -29,7 +31,7 @@ async function* walkDirectory(directory: string, base: string, walk: Walk): Asyn
   for (const { key, path, isDirectory } of entries) {
     if (walk.skip !== undefined && key.startsWith(walk.skip)) continue;
     if (isDirectory) yield* walkDirectory(path, key, walk);
-    else yield { key, path };
+    else yield { key, describe: () => describeObjectFile(path, key) };
   }
 }
 
