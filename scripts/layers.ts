@@ -16,7 +16,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   sqlite: { what: "one file of SQLite: opening, migrations, writes that share commits", imports: ["domain"] },
   store: { what: "what is on disk; `sqlite/` is the one database so far", imports: ["domain", "sqlite"] },
   objects: {
-    what: "blobs by key, and the S3 endpoint in front of them",
+    what: "blobs by key: `small/` ones are rows, others files in a `directory/`; and the S3 endpoint in front of them",
     imports: ["domain", "lib", "sqlite"],
   },
   audit: { what: "the audit log: its lines, its files, reading it", imports: ["domain", "lib"] },

@@ -26,7 +26,7 @@ export const objects: Benchmark = {
   name: "objects",
   about: "S3 GET and PUT of 1 GiB and of 10,000 × 1 KiB",
   conditions: {
-    durability: "an object and its directory are synced before a PUT is answered",
+    durability: "an object is synced, with its directory or by a shared commit, before a PUT is answered",
     isolation: "a key of its own for each attempt, and each call is signed",
   },
   floorConditions: { durability: "a file is synced before a PUT is answered", isolation: "none" },

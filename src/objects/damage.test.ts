@@ -10,6 +10,7 @@ import { test, type TestContext } from "node:test";
 import { temporaryDirectory } from "../../test/helpers/server.ts";
 import { BUCKET, sendSigned, startS3Server, type S3Server } from "../../test/helpers/s3-server.ts";
 import { BLOCK_BYTES, BlockSums, blockChecker } from "./directory/block-sums.ts";
+import { asFile, asRow, flipInRow, withRows, writeAsFile } from "../../test/helpers/object-kinds.ts";
 import { createLogger } from "../lib/log.ts";
 import { openDirectoryStore } from "./directory-store.ts";
 import type { HostedStore, ListPosition } from "./hosted-store.ts";
@@ -47,8 +48,8 @@ test("sums of blocks do not depend on how the content comes", () => {
 });
 
 test("every byte of an object's file counts", async (t) => {
-  const { store, fileOf } = await open(t);
-  await store.put("a", Buffer.from("content"), { metadata: { colour: "red" } });
+  const { store, directory, fileOf } = await open(t);
+  await writeAsFile(directory, "a", Buffer.from("content"), { metadata: { colour: "red" } });
   const { size } = await stat(fileOf("a"));
   const whole = await readFile(fileOf("a"));
   for (let at = 0; at < size; at++) {
@@ -59,6 +60,34 @@ test("every byte of an object's file counts", async (t) => {
   assert.equal(String(await readAll(store, "a")), "content");
   await writeFile(fileOf("a"), whole.subarray(1));
   await assert.rejects(readAll(store, "a"), damaged);
+});
+
+test("every byte of an object's row counts", async (t) => {
+  const { store, directory } = await open(t);
+  const put = () => store.put("a", Buffer.from("content"), { metadata: { colour: "red" } });
+  await put();
+  const bytes = withRows(directory, (database) =>
+    Number(
+      database.prepare("SELECT length(content) + length(trailer) AS bytes FROM objects").get()?.["bytes"],
+    ),
+  );
+  assert.ok(bytes > 150);
+  for (let at = 0; at < bytes; at++) {
+    flipInRow(directory, "a", at);
+    await assert.rejects(
+      readAll(store, "a"),
+      { ...damaged, message: /the row of a in .*small\.sqlite/u },
+      `the byte ${at}`,
+    );
+    await put();
+  }
+  assert.equal(String(await readAll(store, "a")), "content");
+  withRows(directory, (database) => database.exec("UPDATE objects SET content = substr(content, 2)"));
+  await assert.rejects(store.head("a"), damaged);
+  withRows(directory, (database) => database.exec("UPDATE objects SET key = 'b'"));
+  await assert.rejects(store.head("b"), damaged);
+  await store.delete("b");
+  assert.equal(await store.head("b"), undefined);
 });
 
 test("a range is checked too, and what lies beside the damage can be read", async (t) => {
@@ -89,9 +118,11 @@ test("a listing leaves out what is damaged, names it in the log once, and has th
   const lines: string[] = [];
   const log = createLogger({ format: "json", write: (line) => lines.push(line) });
   const store = await openDirectoryStore(directory, { log });
-  for (const key of ["a", "b", "c", "d/e"]) await store.put(key, Buffer.from(key));
+  for (const key of ["a", "b", "c", "d/e"]) await store.put(key, asFile(key));
+  await store.put("row", asRow("row"));
+  flipInRow(directory, "row", "row".length + 20);
   const file = join(directory, "objects", "b@");
-  await flip(file, 5);
+  await flip(file, asFile("b").length + 5);
   // What no program wrote: a directory, which cannot be read as a file, also not by root.
   await rm(join(directory, "objects/d/e@"));
   await mkdir(join(directory, "objects/d/e@"));
@@ -105,7 +136,8 @@ test("a listing leaves out what is damaged, names it in the log once, and has th
     }
   };
   for (const limit of [1, 2, 1000]) assert.deepEqual(await keys(limit), ["a", "c"], `pages of ${limit}`);
-  assert.equal(lines.filter((line) => line.includes(file)).length, 1);
+  for (const place of [file, "the row of row in"])
+    assert.equal(lines.filter((line) => line.includes(place)).length, 1, place);
   await store.put("b", Buffer.from("new"));
   assert.deepEqual(await keys(1000), ["a", "b", "c"]);
 });
@@ -134,9 +166,9 @@ test("bytes that the disk does not give are damage, and no error of the server's
   assert.equal(String(await readAll(store, "a")), content);
 });
 
-test("the same of a small object, which is read at once", async (t) => {
-  const { store } = await open(t);
-  await store.put("a", Buffer.from("content"));
+test("the same of a small file, which is read at once", async (t) => {
+  const { store, directory } = await open(t);
+  await writeAsFile(directory, "a", Buffer.from("content"));
   const { mock } = t.mock.method(fs, "readSync", () => {
     throw Object.assign(new Error("EIO: i/o error, read"), { code: "EIO" });
   });
@@ -167,16 +199,24 @@ test("parts are checked, and one that is missing is an error", async (t) => {
 
 test("a client gets an error, or a connection that is cut before the damage", async (t) => {
   const server = await open(t);
-  const { store, fileOf } = server;
+  const { store, directory, fileOf } = server;
   const ask = (method: string, key: string, headers: Record<string, string> = {}, body = "") =>
     sendSigned(server, { method, path: `/${BUCKET}/${key}`, headers, body });
-  await store.put("small", Buffer.from("content"));
-  await flip(fileOf("small"), 3);
-  const small = await ask("GET", "small");
-  assert.deepEqual([small.status, small.code], [422, "ObjectDamaged"]);
-  assert.match(String(small.body), /small@/u);
-  assert.equal((await ask("PUT", "copy", { "x-amz-copy-source": `${BUCKET}/small` })).code, "ObjectDamaged");
-  assert.equal((await ask("HEAD", "small")).status, 200);
+  await store.put("small", asRow("content"));
+  flipInRow(directory, "small", 3);
+  await store.put("file", asFile("content"));
+  await flip(fileOf("file"), 3);
+  for (const [key, place] of [
+    ["small", /the row of small in/u],
+    ["file", /file@/u],
+  ] as const) {
+    const answer = await ask("GET", key);
+    assert.deepEqual([answer.status, answer.code], [422, "ObjectDamaged"]);
+    assert.match(String(answer.body), place);
+    const copied = await ask("PUT", "copy", { "x-amz-copy-source": `${BUCKET}/${key}` });
+    assert.equal(copied.code, "ObjectDamaged");
+    assert.equal((await ask("HEAD", key)).status, 200);
+  }
 
   const content = randomBytes(8 * BLOCK_BYTES);
   await store.put("large", content);

@@ -9,6 +9,7 @@ import { test, type TestContext } from "node:test";
 import { BoxkiteError } from "../domain/errors.ts";
 import { FileArea } from "./directory/file-area.ts";
 import { openDirectoryStore } from "./directory-store.ts";
+import { asFile, mixed, namesOf, testKinds, textOf } from "../../test/helpers/object-kinds.ts";
 import { ConditionFailedError, type HostedStore, type PartInfo } from "./hosted-store.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLogger } from "../lib/log.ts";
@@ -30,27 +31,23 @@ async function open(t: TestContext): Promise<Subject> {
   return { store, directory, clock, reopen: () => openDirectoryStore(directory, { clock }) };
 }
 
-async function filesOf(directory: string): Promise<string[]> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map((entry) => entry.name);
-}
-
-async function textOf(store: HostedStore, key: string): Promise<string | undefined> {
+async function readText(store: HostedStore, key: string): Promise<string | undefined> {
   const bytes = await store.readAll(key);
-  return bytes && Buffer.from(bytes).toString();
+  return bytes && textOf(bytes);
 }
 
-test("an object comes back with its attributes, also after a restart", async (t) => {
+testKinds("an object comes back with its attributes, also after a restart", async (t, contentOf) => {
   const { store, clock, reopen } = await open(t);
-  const stored = await store.put("a/b.txt", Readable.from([Buffer.from("hel"), Buffer.from("lo")]), {
+  const content = contentOf("hello");
+  const stored = await store.put("a/b.txt", Readable.from([content.subarray(0, 3), content.subarray(3)]), {
     contentType: "text/plain",
     metadata: { colour: "red" },
     headers: { "cache-control": "no-cache" },
   });
   assert.deepEqual(stored, {
     key: "a/b.txt",
-    size: 5,
-    etag: '"5d41402abc4b2a76b9719d911017c592"',
+    size: content.length,
+    etag: `"${createHash("md5").update(content).digest("hex")}"`,
     modifiedAt: clock.time,
     contentType: "text/plain",
     metadata: { colour: "red" },
@@ -59,8 +56,10 @@ test("an object comes back with its attributes, also after a restart", async (t)
   const again = await reopen();
   assert.deepEqual(await again.head("a/b.txt"), stored);
   assert.deepEqual(await again.list({ prefix: "", limit: 10 }), [stored]);
-  assert.equal(await textOf(again, "a/b.txt"), "hello");
-  assert.equal(String(await buffer(await again.read("a/b.txt", { start: 1, end: 99 }))), "ello");
+  assert.equal(await readText(again, "a/b.txt"), "hello");
+  assert.equal(String(await buffer(await again.read("a/b.txt", { start: 1, end: 4 }))), "ello");
+  const all = await buffer(await again.read("a/b.txt", { start: 1, end: 99_999 }));
+  assert.deepEqual(all, content.subarray(1));
 });
 
 test("a large object is replaced by a small one, and that by a large one", async (t) => {
@@ -72,13 +71,13 @@ test("a large object is replaced by a small one, and that by a large one", async
   }
 });
 
-test("what is not there", async (t) => {
+testKinds("what is not there", async (t, contentOf) => {
   const { store } = await open(t);
-  await store.put("a", Buffer.from("x"));
+  const { size } = await store.put("a", contentOf("x"));
   assert.equal(await store.head("b"), undefined);
   assert.equal(await store.readAll("a/b"), undefined);
   await assert.rejects(store.read("b"), { code: "OBJECT_NOT_FOUND" });
-  await assert.rejects(store.read("a", { start: 1, end: 1 }), { code: "INVALID_ARGUMENT" });
+  await assert.rejects(store.read("a", { start: size, end: size }), { code: "INVALID_ARGUMENT" });
   await store.delete("b");
 });
 
@@ -86,12 +85,12 @@ test("an empty object", async (t) => {
   const { store } = await open(t);
   await store.put("empty", new Uint8Array());
   assert.equal((await store.head("empty"))?.size, 0);
-  assert.equal(await textOf(store, "empty"), "");
+  assert.equal(await readText(store, "empty"), "");
 });
 
-test("a key can be the prefix of others, and is deleted without them", async (t) => {
+testKinds("a key can be the prefix of others, and is deleted without them", async (t, contentOf) => {
   const { store, directory } = await open(t);
-  for (const key of ["a", "a/", "a/b", "a/b/c"]) await store.put(key, Buffer.from(key));
+  for (const key of ["a", "a/", "a/b", "a/b/c"]) await store.put(key, contentOf(key));
   assert.deepEqual(await keysOf(store, "a"), ["a", "a/", "a/b", "a/b/c"]);
   await store.delete("a/b");
   assert.deepEqual(await keysOf(store, "a"), ["a", "a/", "a/b/c"]);
@@ -99,58 +98,67 @@ test("a key can be the prefix of others, and is deleted without them", async (t)
   assert.deepEqual(await readdir(join(directory, "objects")), []);
 });
 
-test("a body that fails leaves nothing, and the old object as it was", async (t) => {
+testKinds("a body that fails leaves nothing, and the old object as it was", async (t, contentOf) => {
   const { store, directory } = await open(t);
-  await store.put("a", Buffer.from("old"));
+  await store.put("a", contentOf("old"));
+  const before = await namesOf(directory);
   const broken = async function* (): AsyncGenerator<Uint8Array> {
-    yield Buffer.alloc(3 << 20);
+    yield contentOf("new");
     throw new Error("cable cut");
   };
   await assert.rejects(store.put("a", broken()), /cable cut/);
-  const md5 = createHash("md5").update("other").digest();
-  await assert.rejects(store.put("a", Buffer.from("new"), { md5 }), { code: "INVALID_ARGUMENT" });
-  assert.equal(await textOf(store, "a"), "old");
-  assert.deepEqual(await filesOf(directory), ["a@"]);
-  await store.put("a", Buffer.from("other"), { md5 });
+  const md5 = createHash("md5").update(contentOf("other")).digest();
+  await assert.rejects(store.put("a", contentOf("new"), { md5 }), { code: "INVALID_ARGUMENT" });
+  assert.equal(await readText(store, "a"), "old");
+  assert.deepEqual(await namesOf(directory), before);
+  await store.put("a", contentOf("other"), { md5 });
 });
 
-test("a full disk is named", async (t) => {
+test("a full disk is named, for files", async (t) => {
   const { store, directory } = await open(t);
   // What a write to a full disk throws.
   const full = async function* (): AsyncGenerator<Uint8Array> {
-    yield Buffer.from("x");
+    yield asFile("x");
     throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
   };
   await assert.rejects(store.put("a", full()), {
     code: "DISK_FULL",
     message: /its disk is full/,
   });
-  assert.deepEqual(await filesOf(directory), []);
+  assert.deepEqual(await namesOf(directory), []);
 });
 
-test("many writers of one key: readers see one of the contents, whole", async (t) => {
+test("many writers of one key, of rows and files: readers see one of the contents, whole", async (t) => {
   const { store } = await open(t);
-  const contents = Array.from({ length: 20 }, (_, index) => Buffer.alloc(200_000, index + 1));
+  const contents = Array.from({ length: 40 }, (_, index) =>
+    Buffer.alloc(index % 3 ? 200 : 200_000, index + 1),
+  );
   await store.put("k", Buffer.alloc(200_000, 0));
   const writes = contents.map((content) =>
     store.put("k", Readable.from([content.subarray(0, 7), content.subarray(7)])),
   );
-  const reads = contents.map(async () => {
-    const object = await store.open("k");
-    assert.ok(object);
-    const bytes = await buffer(object.stream());
-    assert.equal(bytes.length, 200_000);
-    assert.ok(bytes.every((byte) => byte === bytes[0]));
-    assert.equal(object.info.etag, `"${createHash("md5").update(bytes).digest("hex")}"`);
+  let isWriting = true;
+  const readers = Array.from({ length: 4 }, async () => {
+    while (isWriting) {
+      const object = await store.open("k");
+      assert.ok(object, "at no time there is none");
+      const bytes = await buffer(object.stream());
+      assert.equal(bytes.length, object.info.size);
+      assert.ok(bytes.every((byte) => byte === bytes[0]));
+      assert.equal(object.info.etag, `"${createHash("md5").update(bytes).digest("hex")}"`);
+      assert.deepEqual(await keysOf(store, ""), ["k"], "nor is there none in a listing");
+    }
   });
-  await Promise.all([...writes, ...reads]);
+  await Promise.all(writes);
+  isWriting = false;
+  await Promise.all(readers);
 });
 
-test("puts and deletes in one directory do not disturb each other", async (t) => {
+testKinds("puts and deletes in one directory do not disturb each other", async (t, contentOf) => {
   const { store } = await open(t);
   const work = Array.from({ length: 50 }, async (_, index) => {
     for (let round = 0; round < 5; round++) {
-      await store.put(`a/b/${index}`, Buffer.from("x"));
+      await store.put(`a/b/${index}`, contentOf("x"));
       await store.delete(`a/b/${index}`);
     }
   });
@@ -158,10 +166,10 @@ test("puts and deletes in one directory do not disturb each other", async (t) =>
   assert.deepEqual(await keysOf(store, ""), []);
 });
 
-test("of many who create a key one wins", async (t) => {
+testKinds("of many who create a key one wins", async (t, contentOf) => {
   const { store } = await open(t);
   const creating = Array.from({ length: 10 }, (_, index) =>
-    store.put("k", Buffer.from(String(index)), { condition: { kind: "absent" } }),
+    store.put("k", contentOf(String(index)), { condition: { kind: "absent" } }),
   );
   const results = await Promise.allSettled(creating);
   assert.equal(results.filter(({ status }) => status === "fulfilled").length, 1);
@@ -171,15 +179,16 @@ test("of many who create a key one wins", async (t) => {
   }
   const { etag } = (await store.head("k")) ?? {};
   const matches = { kind: "matches", etags: [etag ?? ""] } as const;
-  await store.put("k", Buffer.from("new"), { condition: matches });
-  await assert.rejects(store.put("k", Buffer.from("newer"), { condition: matches }), ConditionFailedError);
-  await assert.rejects(store.put("l", Buffer.from("x"), { condition: matches }), { exists: false });
+  await store.put("k", contentOf("new"), { condition: matches });
+  await assert.rejects(store.put("k", contentOf("newer"), { condition: matches }), ConditionFailedError);
+  await assert.rejects(store.put("l", contentOf("x"), { condition: matches }), { exists: false });
 });
 
 test("listing goes through all keys in byte order, in pages of any size", async (t) => {
   const { store } = await open(t);
   const keys = ["a", "a!", "a/1", "a/2/x", "a/2/y", "a0", "b/c/d/e", "ﬀ", "😀", "z/".repeat(5), "Z"];
-  for (const key of keys) await store.put(key, Buffer.from(key));
+  const contentOf = mixed();
+  for (const key of keys) await store.put(key, contentOf(key));
   const ordered = keys.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   for (const limit of [1, 2, 3, 100]) {
     const seen: string[] = [];
@@ -202,7 +211,8 @@ test("listing goes through all keys in byte order, in pages of any size", async 
 
 test("a delimiter rolls keys up, in pages of any size", async (t) => {
   const { store } = await open(t);
-  for (const key of ["a", "b/1", "b/2", "b/c/3", "c-1", "c-2", "d/1"]) await store.put(key, Buffer.from(key));
+  const contentOf = mixed();
+  for (const key of ["a", "b/1", "b/2", "b/c/3", "c-1", "c-2", "d/1"]) await store.put(key, contentOf(key));
   for (const limit of [1, 2, 100]) {
     assert.deepEqual(await rolledUp(store, "", "/", limit), ["a", "b/", "c-1", "c-2", "d/"]);
     assert.deepEqual(await rolledUp(store, "b/", "/", limit), ["b/1", "b/2", "b/c/"]);
@@ -214,7 +224,7 @@ test("what a crash left of files being written is gone after the next open", asy
   const { directory, reopen } = await open(t);
   await writeFile(join(directory, ".tmp/half"), "half");
   await reopen();
-  assert.deepEqual(await filesOf(directory), []);
+  assert.deepEqual(await namesOf(directory), []);
 });
 
 test("a directory that cannot hold objects is refused in words", async (t) => {
@@ -226,13 +236,13 @@ test("a directory that cannot hold objects is refused in words", async (t) => {
   await assert.rejects(openDirectoryStore(join(directory, "uploads")), unusable);
 });
 
-test("a damaged file is an error, and can be replaced", async (t) => {
+testKinds("a damaged file is an error, and can be replaced", async (t, contentOf) => {
   const { store, directory } = await open(t);
-  await store.put("a", Buffer.from("x"));
+  await store.put("a", asFile("x"));
   await writeFile(join(directory, "objects/a@"), "not an object");
   await assert.rejects(store.head("a"), { code: "OBJECT_DAMAGED" });
-  await store.put("a", Buffer.from("new"));
-  assert.equal(await textOf(store, "a"), "new");
+  await store.put("a", contentOf("new"));
+  assert.equal(await readText(store, "a"), "new");
 });
 
 test("an upload in parts becomes an object of the parts that were chosen", async (t) => {
@@ -256,24 +266,28 @@ test("an upload in parts becomes an object of the parts that were chosen", async
   assert.equal(await store.completeUpload(upload, () => ({ parts })), undefined);
   assert.deepEqual(await store.completedBy("big", upload.id), object);
   assert.deepEqual(await (await reopen()).list({ prefix: "", limit: 9 }), [object]);
-  assert.equal((await filesOf(directory)).length, 5);
+  assert.equal((await namesOf(directory)).length, 5);
 });
 
-test("a reader keeps the parts of a replaced object, and then they go", async (t) => {
-  const { store, directory } = await open(t);
-  const { parts, content, upload } = await uploadParts(store, "big", 3);
-  await store.completeUpload(upload, () => ({ parts }));
-  const object = await store.open("big");
-  assert.ok(object);
-  await store.put("big", Buffer.from("small"));
-  assert.deepEqual(await buffer(object.stream()), content);
-  await object.close();
-  assert.deepEqual(await filesOf(directory), ["big@"]);
-  const second = await uploadParts(store, "big", 2);
-  await store.completeUpload(second.upload, () => ({ parts: second.parts }));
-  await store.delete("big");
-  assert.deepEqual(await filesOf(directory), []);
-});
+for (const [size, replacement, rest] of [
+  ["small", Buffer.from("small"), []],
+  ["large", asFile("large"), ["big@"]],
+] as const)
+  test(`a reader keeps the parts of an object that a ${size} one replaced, and then they go`, async (t) => {
+    const { store, directory } = await open(t);
+    const { parts, content, upload } = await uploadParts(store, "big", 3);
+    await store.completeUpload(upload, () => ({ parts }));
+    const object = await store.open("big");
+    assert.ok(object);
+    await store.put("big", replacement);
+    assert.deepEqual(await buffer(object.stream()), content);
+    await object.close();
+    assert.deepEqual(await namesOf(directory), rest);
+    const second = await uploadParts(store, "big", 2);
+    await store.completeUpload(second.upload, () => ({ parts: second.parts }));
+    await store.delete("big");
+    assert.deepEqual(await namesOf(directory), []);
+  });
 
 test("a crash between completing an upload and tidying up loses neither the object nor space", async (t) => {
   const { store, directory, reopen } = await open(t);
@@ -343,12 +357,12 @@ test("a full disk does not keep an object in parts from being removed", async (t
     throw new BoxkiteError("DISK_FULL", "its disk is full");
   });
   await store.delete("big");
-  assert.deepEqual(await filesOf(directory), []);
+  assert.deepEqual(await namesOf(directory), []);
 });
 
 test("a damaged object that an upload was to replace does not keep the store closed", async (t) => {
   const { store, directory } = await open(t);
-  await store.put("a", Buffer.from("x"));
+  await store.put("a", asFile("x"));
   const upload = await store.createUpload({ key: "a", attributes: {} });
   await writeFile(join(directory, "objects/a@"), "not an object");
   const lines: string[] = [];

@@ -1,22 +1,25 @@
 /**
  * An object store in a directory of the local file system. One process at a time may have it open.
  *
- *   objects/   one file per object (directory/key-path.ts, directory/object-file.ts)
+ *   small.sqlite   objects of a few KiB, each a row (small/)
+ *   objects/   larger ones, each a file (directory/key-path.ts, directory/object-file.ts)
  *   uploads/, parts/   uploads in parts (directory/uploads.ts)
  *   .tmp/      files being written; emptied at open
+ *   format     that there is a small.sqlite (directory/format.ts)
  *
- * What was answered is on disk: files are synced before they are renamed, and directories after.
+ * What was answered is on disk: commits are synced; files are before they are renamed, and directories after.
  */
+import { existsSync } from "node:fs";
 import { mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { BoxkiteError } from "../domain/errors.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
-import { createKeyLocks, type Lock } from "../lib/key-locks.ts";
 import { createLogger, type Logger } from "../lib/log.ts";
 import { createEncryption, type Encryption } from "./directory/encryption.ts";
 import { FileArea } from "./directory/file-area.ts";
 import { checkMd5, describe, etagOf, infoOf } from "./directory/description.ts";
+import { checkFormat, markFormat } from "./directory/format.ts";
 import { explainOpenError, isDamage } from "./directory/io-error.ts";
 import { checkKey } from "./directory/key-path.ts";
 import type { Description } from "./directory/object-file.ts";
@@ -26,8 +29,6 @@ import { Multipart } from "./directory/multipart.ts";
 import { createPresence, withPresence } from "./directory/presence.ts";
 import { Uploads } from "./directory/uploads.ts";
 import { walkKeys, type FoundKey } from "./directory/walk.ts";
-import { checkCondition } from "./directory/write-condition.ts";
-import { findWritten } from "./directory/write-once.ts";
 import type { WrittenContent } from "./directory/written-content.ts";
 import type {
   Completion,
@@ -43,6 +44,9 @@ import type {
   WriteCondition,
 } from "./hosted-store.ts";
 import type { ByteRange, ListOptions } from "./object-store.ts";
+import { collectSmall, encodeSmall } from "./small/small-object.ts";
+import { openSmallObjects, SMALL_OBJECTS_FILE, type SmallObjects } from "./small/small-objects.ts";
+import { StoredObjects, type Written } from "./stored-objects.ts";
 
 const SUBDIRECTORIES = [OBJECT_FILES, "uploads", "parts", ".tmp"];
 
@@ -67,26 +71,39 @@ export async function openDirectoryStore(
     await rm(temporary, { recursive: true, force: true });
     for (const name of SUBDIRECTORIES) await mkdir(join(directory, name), { recursive: true });
     const checkPresence = createPresence(directory, SUBDIRECTORIES);
-    const store = new DirectoryStore({
-      directory,
-      temporary,
-      checkPresence,
-      encryption: createEncryption(secret),
-      clock,
-      log,
-    });
-    await store.recover();
+    const encryption = createEncryption(secret);
+    checkFormat(directory, SMALL_OBJECTS_FILE);
+    const rows = openSmallObjects(directory, encryption);
+    const store = new DirectoryStore({ directory, temporary, checkPresence, rows, encryption, clock, log });
+    try {
+      await store.recover();
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
     return withPresence(store, checkPresence);
   } catch (error) {
     throw explainOpenError(error, directory);
   }
 }
 
-/** How many objects such a directory holds; 0 if it is not there. The objects are not read. Throws DATA_DIRECTORY_UNUSABLE. */
+/**
+ * How many objects such a directory holds, while no server runs; 0 if it is not there. The objects are not read. Throws
+ * DATA_DIRECTORY_UNUSABLE.
+ */
 export async function countObjects(directory: string): Promise<number> {
   let count = 0;
   try {
-    for await (const _ of walkKeys(join(directory, OBJECT_FILES), { prefix: "" })) count++;
+    const rows = existsSync(join(directory, SMALL_OBJECTS_FILE))
+      ? openSmallObjects(directory, createEncryption(undefined))
+      : undefined;
+    try {
+      count = rows?.count() ?? 0;
+      for await (const { key } of walkKeys(join(directory, OBJECT_FILES), { prefix: "" }))
+        if (rows?.has(key) !== true) count++;
+    } finally {
+      rows?.close();
+    }
   } catch (error) {
     throw explainOpenError(error, directory);
   }
@@ -96,6 +113,7 @@ export async function countObjects(directory: string): Promise<number> {
 interface DirectoryStoreParts {
   readonly clock: Clock;
   readonly log: Logger;
+  readonly rows: SmallObjects;
   readonly encryption: Encryption;
   readonly directory: string;
   readonly temporary: string;
@@ -103,38 +121,40 @@ interface DirectoryStoreParts {
 }
 
 class DirectoryStore implements HostedStore {
-  readonly #root: string;
+  readonly #directory: string;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #encryption: Encryption;
   readonly #area: FileArea;
-  readonly #files: ObjectFiles;
+  readonly #objects: StoredObjects;
   readonly #uploads: Uploads;
-  /** Held while a key's file is replaced or removed, not while its content arrives. */
-  readonly #lockKey: Lock = createKeyLocks();
   readonly #multipart: Multipart;
   /** Keys of damaged objects that the log has named. */
   readonly #damaged = new Set<string>();
 
-  constructor({ directory, temporary, checkPresence, encryption, clock, log }: DirectoryStoreParts) {
-    this.#root = join(directory, OBJECT_FILES);
+  constructor({ directory, temporary, checkPresence, rows, encryption, clock, log }: DirectoryStoreParts) {
+    this.#directory = directory;
     this.#clock = clock;
     this.#log = log;
     this.#encryption = encryption;
     this.#area = new FileArea(directory, temporary, checkPresence);
     this.#uploads = new Uploads(directory, this.#area, log);
-    this.#files = new ObjectFiles({ directory, area: this.#area, uploads: this.#uploads, encryption, clock });
+    const files = new ObjectFiles({ directory, area: this.#area, uploads: this.#uploads, encryption, clock });
+    this.#objects = new StoredObjects({ rows, files, area: this.#area, checkPresence });
     this.#multipart = new Multipart({
       files: this.#area,
       uploads: this.#uploads,
       clock,
       encryption,
-      replace: (key, written, condition) => this.#replace(key, written, condition),
+      replace: (key, temporary, condition) =>
+        this.#objects.replace(key, { kind: "file", temporary }, { condition }),
     });
   }
 
-  recover(): Promise<void> {
-    return this.#uploads.recover(
+  async recover(): Promise<void> {
+    await markFormat(this.#directory, this.#area);
+    await this.#objects.recover();
+    await this.#uploads.recover(
       async (key, uploadId) => (await this.completedBy(key, uploadId)) !== undefined,
     );
   }
@@ -153,21 +173,26 @@ class DirectoryStore implements HostedStore {
       }));
     };
     const sealing = options.encryption && this.#encryption.seal();
-    const temporary = await this.#area.writeAside(body, describeWritten, sealing);
+    const collected = await collectSmall(body);
+    const written: Written =
+      "small" in collected
+        ? { kind: "row", row: encodeSmall(collected.small, describeWritten, sealing) }
+        : { kind: "file", temporary: await this.#area.writeAside(collected.large, describeWritten, sealing) };
     if (description === undefined) throw new Error(`${key} was written without a description`);
     const info = infoOf(description);
-    return (await this.#replace(key, temporary, options.condition, options.once ? info : undefined)) ?? info;
+    const { condition, once } = options;
+    return (await this.#objects.replace(key, written, { condition, once: once ? info : undefined })) ?? info;
   }
 
   async head(key: string): Promise<StoredObject | undefined> {
     checkKey(key);
-    const description = await this.#files.describe(key, "small_at_once");
+    const description = await this.#objects.describe(key, "small_at_once");
     return description && infoOf(description);
   }
 
   async open(key: string): Promise<OpenObject | undefined> {
     checkKey(key);
-    return this.#files.open(key);
+    return this.#objects.open(key);
   }
 
   async read(key: string, range?: ByteRange): Promise<Readable> {
@@ -199,20 +224,20 @@ class DirectoryStore implements HostedStore {
 
   listing(options: ListingOptions): Promise<Listing> {
     const walk = { prefix: options.prefix, after: options.after };
-    return collectListing(this.#files.keys(walk), walk, options, (found) => this.#listed(found));
+    return collectListing(this.#objects.keys(walk), walk, options, (found) => this.#listed(found));
   }
 
   async createdAt(): Promise<number> {
-    return (await stat(this.#root)).birthtimeMs;
+    return (await stat(join(this.#directory, OBJECT_FILES))).birthtimeMs;
   }
 
   check(): Promise<void> {
-    return this.#area.probe();
+    return this.#objects.check();
   }
 
   async delete(key: string): Promise<void> {
     checkKey(key);
-    await this.#lockKey(key, () => this.#files.replacing(key, () => this.#files.remove(key)));
+    await this.#objects.remove(key);
   }
 
   createUpload(upload: Omit<Upload, "id" | "createdAt">): Promise<Upload> {
@@ -249,7 +274,7 @@ class DirectoryStore implements HostedStore {
   }
 
   async completedBy(key: string, uploadId: string): Promise<StoredObject | undefined> {
-    const description = await this.#files.describe(key);
+    const description = await this.#objects.describe(key);
     return description?.segments?.upload === uploadId ? infoOf(description) : undefined;
   }
 
@@ -257,29 +282,8 @@ class DirectoryStore implements HostedStore {
     return this.#multipart.abort(upload);
   }
 
-  /**
-   * Replaces the file of a key by one that was written aside, if the condition holds then. `once`: what was written, if it
-   * is to replace nothing; returns the object that is kept instead.
-   */
-  async #replace(
-    key: string,
-    temporary: string,
-    condition: WriteCondition | undefined,
-    once?: StoredObject,
-  ): Promise<StoredObject | undefined> {
-    return this.#lockKey(key, async () => {
-      const kept =
-        once && (await this.#area.orRemove(temporary, () => findWritten(key, once, (of) => this.open(of))));
-      if (kept !== undefined) {
-        await rm(temporary, { force: true });
-        return kept;
-      }
-      await this.#area.orRemove(temporary, async () => {
-        if (condition !== undefined) checkCondition(key, (await this.head(key))?.etag, condition);
-        await this.#files.replacing(key, () => this.#files.place(key, temporary));
-      });
-      return undefined;
-    });
+  async close(): Promise<void> {
+    this.#objects.close();
   }
 
   /** Undefined for an object that was deleted meanwhile, and for a damaged one: it keeps no other from being listed. */

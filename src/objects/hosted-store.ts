@@ -166,4 +166,7 @@ export interface HostedStore extends ObjectStore {
   /** The object that this upload became, if it is still there: for a client that asks twice. */
   completedBy(key: string, uploadId: string): Promise<StoredObject | undefined>;
   abortUpload(upload: Upload): Promise<void>;
+
+  /** Once no call is under way; nothing can be called any more. */
+  close(): Promise<void>;
 }

@@ -181,6 +181,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const rights = createObjectRights(store, BUCKET);
   const openObjects = async () => {
     const objects = await openDirectoryStore(join(dataDirectory, OBJECTS_DIRECTORY), { clock, log, secret });
+    opened.defer(() => objects.close());
     const findCode = bundleObjects({ objects, rights, bucket: BUCKET });
     const executor = await options.createExecutor({ instance, dataDirectory, log, records: store, findCode });
     return { objects, executor };

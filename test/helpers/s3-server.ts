@@ -11,6 +11,7 @@ import type { Clock } from "../../src/lib/clock.ts";
 import { createLogger } from "../../src/lib/log.ts";
 import { openDirectoryStore } from "../../src/objects/directory-store.ts";
 import type { HostedStore } from "../../src/objects/hosted-store.ts";
+import { isBookkeeping } from "./object-kinds.ts";
 import { createS3Handler } from "../../src/objects/s3/handler.ts";
 import {
   presign,
@@ -78,6 +79,7 @@ export async function startS3Server(
   t.after(async () => {
     listener.closeAllConnections();
     await new Promise((resolve) => listener.close(resolve));
+    await store.close();
     await rm(directory, { recursive: true });
   });
   const { port } = listener.address() as AddressInfo;
@@ -105,10 +107,12 @@ export async function startS3Server(
   };
 }
 
-/** Every file under the store's directory, without the bookkeeping of empty folders. */
+/** Every file under the store's directory, without the database of small objects and the bookkeeping of empty folders. */
 export async function filesOf({ directory }: { readonly directory: string }): Promise<string[]> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return entries
+    .filter((entry) => entry.isFile() && !isBookkeeping(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name));
 }
 
 export interface SignedRequest {

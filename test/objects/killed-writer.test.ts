@@ -26,9 +26,14 @@ test("a killed process loses nothing that was answered and leaves nothing half-w
   assert.deepEqual(await exited, [null, "SIGKILL"], "the writer did not end by itself");
   assert.ok(answered >= ROUNDS, `the writer was killed after ${answered} rounds`);
   const store = await openDirectoryStore(directory);
+  t.after(() => store.close());
   for (let round = 0; round <= answered; round++) {
     assert.deepEqual(await store.readAll(`kept/${round}`), Buffer.alloc(50_000, round));
+    assert.deepEqual(await store.readAll(`small/${round}`), Buffer.alloc(50, round));
   }
+  const moved = await store.readAll("moved");
+  assert.ok(moved?.length === 100 || moved?.length === 100_000);
+  assert.ok(moved.every((byte) => byte === moved[0]));
   const replaced = await store.readAll("replaced");
   assert.equal(replaced?.length, 3_000_000);
   assert.ok(replaced.every((byte) => byte === replaced[0]));

@@ -1,15 +1,14 @@
 /** Uploads are written once and bound to their content, by the signed URLs that the server gives out. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { Code, createClient, ConnectError } from "@connectrpc/connect";
-import { objectPath } from "../../src/objects/directory/key-path.ts";
 import { parseObjectUri } from "../../src/objects/uri.ts";
 import { DataProxyService } from "../../src/wire/gen/flyteidl2/dataproxy/dataproxy_service_pb.js";
 import { createFakeExecutor } from "../helpers/fake-executor.ts";
 import { startInProcess } from "../helpers/in-process-server.ts";
+import { flipInRow, trailerOfRow } from "../helpers/object-kinds.ts";
 
 const SCOPE = { project: "flytesnacks", domain: "development" };
 const md5Of = (content: string) => new Uint8Array(createHash("md5").update(content).digest());
@@ -24,14 +23,14 @@ async function subject(t: TestContext) {
     const answer = await fetch(url, { method: "PUT", body, headers });
     return [answer.status, /<Code>(\w+)</u.exec(await answer.text())?.[1]];
   };
-  const fileOf = (uri: string) =>
-    objectPath(join(directory, "objects/objects"), parseObjectUri(uri)?.key ?? "");
+  const objects = join(directory, "objects");
+  const keyOf = (uri: string): string => parseObjectUri(uri)?.key ?? "";
   /** As the SDK does: with the headers that it was given. */
   const upload = async (content: string, filename = "code.tgz", filenameRoot = "") => {
     const at = await locate(filename, { contentMd5: md5Of(content), filenameRoot });
     return { uri: at.nativeUrl, answer: await put(at.signedUrl, content, at.headers) };
   };
-  return { locate, put, upload, fileOf };
+  return { locate, put, upload, objects, keyOf };
 }
 
 test("a code bundle cannot be replaced, by any name that leads to it", async (t) => {
@@ -63,7 +62,7 @@ test("a code bundle cannot be replaced, by any name that leads to it", async (t)
 });
 
 test("an upload to a named folder is written once", async (t) => {
-  const { locate, put, upload, fileOf } = await subject(t);
+  const { locate, put, upload, objects, keyOf } = await subject(t);
   const first = await upload("one", "part.txt", "0123456789abcdef0123456789abcdef");
   assert.match(first.uri, /\/uploads\/named\/0123456789abcdef0123456789abcdef\/part\.txt$/u);
   assert.deepEqual((await upload("one", "part.txt", "0123456789abcdef0123456789abcdef")).answer, [
@@ -85,7 +84,7 @@ test("an upload to a named folder is written once", async (t) => {
     [200, ...Array.from({ length: 7 }, () => 412)],
   );
   // What the disk damaged is mended by the same content.
-  await writeFile(fileOf(first.uri), "damaged");
+  flipInRow(objects, keyOf(first.uri), 0);
   assert.deepEqual((await upload("one", "part.txt", "0123456789abcdef0123456789abcdef")).answer, [
     200,
     undefined,
@@ -93,13 +92,13 @@ test("an upload to a named folder is written once", async (t) => {
 });
 
 test("attributes of an upload that is there are kept", async (t) => {
-  const { locate, put, fileOf } = await subject(t);
+  const { locate, put, objects, keyOf } = await subject(t);
   const at = await locate("page", { contentMd5: md5Of("text") });
   await put(at.signedUrl, "text", { ...at.headers, "content-type": "text/plain" });
   const changing = { ...at.headers, "content-type": "text/html", "content-encoding": "gzip" };
   const answer = await fetch(at.signedUrl, { method: "PUT", body: "text", headers: changing });
   assert.equal(answer.status, 200);
-  const stored = await readFile(fileOf(at.nativeUrl), "latin1");
+  const stored = trailerOfRow(objects, keyOf(at.nativeUrl));
   assert.match(stored, /text\/plain/u);
   assert.doesNotMatch(stored, /text\/html|gzip/u);
   assert.equal(answer.headers.get("etag"), `"${Buffer.from(md5Of("text")).toString("hex")}"`);

@@ -40,7 +40,11 @@ test("an encrypted object is read as it was written, whole and in ranges, also b
   const content = Buffer.concat([Buffer.from(MARK), randomBytes(2 * BLOCK_BYTES + 5)]);
   const stored = await store.put("sealed", content, ENCRYPTED);
   assert.equal(stored.encryption, "AES256");
+  const small = Buffer.from(MARK);
+  await store.put("small", small, ENCRYPTED);
   assert.equal(await holds(MARK), false);
+  assert.deepEqual(Buffer.from((await store.readAll("small")) ?? []), small);
+  assert.equal(String(await some(store, "small", 7, 10)), MARK.slice(7, 11));
   for (const opened of [store, await open("one secret")]) {
     assert.deepEqual(await opened.readAll("sealed"), content);
     for (const [start, end] of [

@@ -3,12 +3,15 @@ import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { test } from "node:test";
 import { temporaryDirectory } from "../../../test/helpers/server.ts";
+import { writeAsFile } from "../../../test/helpers/object-kinds.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { openDirectoryStore } from "../directory-store.ts";
 
-test("the objects of a listing are read by other threads, however small; a single small object is not", async (t) => {
-  const store = await openDirectoryStore(await temporaryDirectory(t), { clock: systemClock });
-  await Promise.all(["a", "b"].map((key) => store.put(key, Buffer.from(key))));
+test("the files of a listing are read by other threads, however small; a single small file is not", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const store = await openDirectoryStore(directory, { clock: systemClock });
+  t.after(() => store.close());
+  for (const key of ["a", "b"]) await writeAsFile(directory, key, Buffer.from(key));
   const opened = t.mock.method(fs, "openSync");
   syncBuiltinESMExports();
   t.after(() => {

@@ -56,7 +56,7 @@ function readSmall(path: string): Uint8Array | undefined {
   }
 }
 
-function inMemory(content: Uint8Array): FileBytes {
+export function inMemory(content: Uint8Array): FileBytes {
   return {
     size: content.length,
     read: async (buffer, offset, length, position) => {

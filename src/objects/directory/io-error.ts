@@ -53,7 +53,7 @@ export function explainReadError(error: unknown, path: string): unknown {
 export function damaged(path: string, what: string, cause?: unknown): BoxkiteError {
   return new BoxkiteError("OBJECT_DAMAGED", `${path} ${what}`, {
     cause,
-    hint: "restore the file from a backup, or remove it",
+    hint: "restore it from a backup, or delete the object",
   });
 }
 

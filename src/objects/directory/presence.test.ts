@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { silentLogger } from "../../lib/log.ts";
+import { asFile, asRow, textOf } from "../../../test/helpers/object-kinds.ts";
 import { openDirectoryStore } from "../directory-store.ts";
 import type { HostedStore } from "../hosted-store.ts";
 
@@ -13,19 +14,24 @@ async function subject(t: TestContext): Promise<{ directory: string; store: Host
   t.after(() => rm(parent, { recursive: true }));
   const directory = join(parent, "objects");
   const store = await openDirectoryStore(directory, { log: silentLogger });
-  await store.put("a/b", Buffer.from("content"));
+  t.after(() => store.close());
+  await store.put("a/b", asFile("content"));
+  await store.put("row", asRow("content"));
   return { directory, store };
 }
 
 const CALLS: Readonly<Record<string, (store: HostedStore) => Promise<unknown>>> = {
   check: (store) => store.check(),
-  put: (store) => store.put("new/key", Buffer.from("x")),
+  put: (store) => store.put("new/key", asFile("x")),
+  "put of a row": (store) => store.put("new/row", asRow("x")),
   head: (store) => store.head("a/b"),
   read: (store) => store.read("a/b"),
   readAll: (store) => store.readAll("a/b"),
   list: (store) => store.list({ prefix: "", limit: 10 }),
   listing: (store) => store.listing({ prefix: "a/", limit: 10 }),
   delete: (store) => store.delete("a/b"),
+  "read of a row": (store) => store.readAll("row"),
+  "delete of a row": (store) => store.delete("row"),
   createUpload: (store) => store.createUpload({ key: "c", attributes: {} }),
   listUploads: (store) => store.listUploads(""),
 };
@@ -34,10 +40,10 @@ const ALL = Object.keys(CALLS);
 /** A call that needs nothing of what was removed may still succeed. */
 const REMOVED: readonly (readonly [directory: string, calls: readonly string[]])[] = [
   [".", ALL],
-  ["objects", ALL.filter((name) => name !== "createUpload")],
-  ["uploads", ["check", "list", "createUpload", "listUploads"]],
-  ["parts", ["check", "list"]],
-  [".tmp", ["check", "put", "list", "createUpload"]],
+  ["objects", ALL.filter((name) => !["createUpload", "read of a row", "delete of a row"].includes(name))],
+  ["uploads", ["check", "list", "put of a row", "createUpload", "listUploads"]],
+  ["parts", ["check", "list", "put of a row"]],
+  [".tmp", ["check", "put", "put of a row", "list", "createUpload"]],
 ];
 
 for (const [removed, calls] of REMOVED) {
@@ -60,6 +66,7 @@ test("a directory that is moved back is used again", async (t) => {
   await rename(directory, `${directory}.moved`);
   await assert.rejects(store.head("a/b"), /was removed or moved/u);
   await rename(`${directory}.moved`, directory);
-  assert.equal(String(await store.readAll("a/b")), "content");
+  for (const key of ["a/b", "row"])
+    assert.equal(textOf((await store.readAll(key)) ?? Buffer.of()), "content");
   await store.check();
 });

@@ -68,5 +68,6 @@ export function withPresence(store: HostedStore, check: CheckPresence): HostedSt
     completeUpload: checked(store.completeUpload),
     completedBy: checked(store.completedBy),
     abortUpload: checked(store.abortUpload),
+    close: () => store.close(),
   };
 }

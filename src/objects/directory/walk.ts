@@ -35,7 +35,8 @@ async function* walkDirectory(directory: string, base: string, walk: Walk): Asyn
   }
 }
 
-function isWanted(key: string, isDirectory: boolean, { prefix, after }: Walk): boolean {
+/** Of a directory: whether keys in it may be. */
+export function isWanted(key: string, isDirectory: boolean, { prefix, after }: Walk): boolean {
   if (!key.startsWith(prefix) && !(isDirectory && prefix.startsWith(key))) return false;
   if (after === undefined) return true;
   if (after.wholePrefix && key.startsWith(after.key)) return false;

@@ -2,6 +2,9 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ActionEntry } from "../../../src/domain/run-document.ts";
+import { OBJECT_FILES } from "../../../src/objects/directory/object-files.ts";
+import { OBJECTS_DIRECTORY } from "../../../src/server/store-file.ts";
+import { keysOfRows } from "../../helpers/object-kinds.ts";
 import { parseLine } from "../../../src/logs/log-line.ts";
 import type { WorkerMode } from "../../../src/domain/warm-start.ts";
 
@@ -72,8 +75,12 @@ async function logOf({ data, name }: RunOnServer, action: string, attempt: numbe
 
 /** What its attempts have written, reports among it: names, whose ids differ. */
 async function objectsOf({ data, name }: RunOnServer, action: string): Promise<string[]> {
-  const all = await readdir(join(data, "objects"), { recursive: true });
-  const own = all.filter((path) => path.includes(`${name}/${action}/`));
+  const files = await readdir(join(data, OBJECTS_DIRECTORY, OBJECT_FILES), { recursive: true });
+  const keys = [
+    ...files.filter((path) => path.endsWith("@")).map((path) => path.slice(0, -1)),
+    ...keysOfRows(join(data, OBJECTS_DIRECTORY)),
+  ];
+  const own = keys.filter((key) => key.includes(`${name}/${action}/`));
   return own.map((path) => text(path, name, action)).toSorted();
 }
 

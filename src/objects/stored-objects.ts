@@ -1,0 +1,186 @@
+/**
+ * The object of each key: a row (small/) or a file (directory/). A row hides the file of its key. So there is one moment in
+ * which a key changes from one to the other, the commit that makes or removes the row, and a crash leaves what was
+ * before or after it:
+ *
+ *   a row over a file: the row is made, and the file marked as hidden, in one commit; the file is removed; the mark goes.
+ *   a file over a row: the file is marked as hidden; it is put into its place; the row and the mark go in one commit.
+ *   removal: a file that the row hides is removed; the row goes.
+ *
+ * Hidden files that a crash left are removed at open. Each change is made under the key's lock.
+ */
+import { rm } from "node:fs/promises";
+import { createKeyLocks, type Lock } from "../lib/key-locks.ts";
+import type { FileArea } from "./directory/file-area.ts";
+import type { Reading } from "./directory/file-bytes.ts";
+import type { Description } from "./directory/object-file.ts";
+import type { ObjectFiles } from "./directory/object-files.ts";
+import type { FoundKey, Walk } from "./directory/walk.ts";
+import { checkCondition } from "./directory/write-condition.ts";
+import { findWritten } from "./directory/write-once.ts";
+import type { OpenObject, StoredObject, WriteCondition } from "./hosted-store.ts";
+import { mergeKeys } from "./merge-keys.ts";
+import type { SmallObject } from "./small/small-object.ts";
+import type { SmallObjects } from "./small/small-objects.ts";
+
+/** What is written, and not yet the object of its key: a row to be made, or a file that lies aside. */
+export type Written =
+  | { readonly kind: "row"; readonly row: SmallObject }
+  | { readonly kind: "file"; readonly temporary: string };
+
+export interface Replacing {
+  readonly condition?: WriteCondition | undefined;
+  /** What was written, if it is to replace nothing. */
+  readonly once?: StoredObject | undefined;
+}
+
+export interface StoredObjectsParts {
+  readonly rows: SmallObjects;
+  readonly files: ObjectFiles;
+  readonly area: FileArea;
+  readonly checkPresence: () => void;
+}
+
+export class StoredObjects {
+  readonly #rows: SmallObjects;
+  readonly #files: ObjectFiles;
+  readonly #area: FileArea;
+  readonly #checkPresence: () => void;
+  /** Held while a key's object is replaced or removed, not while its content arrives. */
+  readonly #lockKey: Lock = createKeyLocks();
+  /** Of each listing under way: the keys whose object has changed from a row to a file or back since it began. */
+  readonly #moved = new Set<Set<string>>();
+
+  constructor({ rows, files, area, checkPresence }: StoredObjectsParts) {
+    this.#rows = rows;
+    this.#files = files;
+    this.#area = area;
+    this.#checkPresence = checkPresence;
+  }
+
+  /** Removes the hidden files that a crash left. Their parts belong to uploads, which are recovered by themselves. */
+  async recover(): Promise<void> {
+    for (const key of this.#rows.hiddenFiles()) {
+      if (this.#rows.has(key)) await this.#files.remove(key);
+      await this.#rows.forgetFile(key);
+    }
+  }
+
+  /** Fails with OBJECT_DAMAGED. */
+  describe(key: string, reading: Reading = "asynchronous"): Promise<Description | undefined> {
+    return this.#find(key, () => this.#describeNow(key, reading));
+  }
+
+  /** Fails with OBJECT_DAMAGED. */
+  open(key: string): Promise<OpenObject | undefined> {
+    return this.#find(key, () => this.#openNow(key));
+  }
+
+  /** In byte order. A key that has an object all the time is among them, whatever is written meanwhile. */
+  async *keys(walk: Walk): AsyncGenerator<FoundKey> {
+    const moved = new Set<string>();
+    this.#moved.add(moved);
+    try {
+      const both = [this.#rows.keys(walk), this.#files.keys(walk)] as const;
+      yield* mergeKeys(both, { walk, moved, find: (key) => this.describe(key) });
+    } finally {
+      this.#moved.delete(moved);
+    }
+  }
+
+  /** Throws ConditionFailedError; returns the object that is kept instead of what was to be written once. */
+  async replace(
+    key: string,
+    written: Written,
+    { condition, once }: Replacing = {},
+  ): Promise<StoredObject | undefined> {
+    return this.#lockKey(key, async () => {
+      try {
+        const kept = once && (await findWritten(key, once, (of) => this.#openNow(of)));
+        if (kept !== undefined) {
+          await discard(written);
+          return kept;
+        }
+        if (condition !== undefined)
+          checkCondition(key, (await this.#describeNow(key, "small_at_once"))?.etag, condition);
+        if (written.kind === "row") await this.#putRow(key, written.row);
+        else await this.#putFile(key, written.temporary);
+        return undefined;
+      } catch (error) {
+        await discard(written);
+        throw error;
+      }
+    });
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.#lockKey(key, async () => {
+      const isRow = this.#rows.has(key);
+      if (this.#files.has(key)) await this.#removeFile(key, { isHidden: isRow });
+      if (isRow) await this.#rows.remove(key);
+    });
+  }
+
+  /** Fails as a write does that is impossible at the moment. */
+  async check(): Promise<void> {
+    this.#rows.check();
+    await this.#area.probe();
+  }
+
+  close(): void {
+    this.#rows.close();
+  }
+
+  async #putRow(key: string, row: SmallObject): Promise<void> {
+    if (!this.#files.has(key)) {
+      // Where the files are gone, the key may have had one.
+      this.#checkPresence();
+      return this.#rows.put(key, row, false);
+    }
+    const isHidden = this.#rows.has(key);
+    this.#noteMove(key);
+    await this.#removeFile(key, { isHidden, before: () => this.#rows.put(key, row, true) });
+    await this.#rows.forgetFile(key);
+  }
+
+  async #putFile(key: string, temporary: string): Promise<void> {
+    if (!this.#rows.has(key)) return this.#files.replacing(key, () => this.#files.place(key, temporary));
+    this.#noteMove(key);
+    await this.#rows.hideFile(key);
+    await this.#files.place(key, temporary);
+    await this.#rows.remove(key);
+  }
+
+  /** The parts that a hidden file names may belong to an upload that goes on. */
+  async #removeFile(
+    key: string,
+    { isHidden, before }: { readonly isHidden: boolean; readonly before?: () => Promise<void> },
+  ): Promise<void> {
+    const work = async (): Promise<void> => {
+      await before?.();
+      await this.#files.remove(key);
+    };
+    await (isHidden ? work() : this.#files.replacing(key, work));
+  }
+
+  #noteMove(key: string): void {
+    for (const moved of this.#moved) moved.add(key);
+  }
+
+  /** Between the look for a row and the one for a file the object may have changed from one to the other. */
+  async #find<T>(key: string, look: () => Promise<T | undefined>): Promise<T | undefined> {
+    return (await look()) ?? (await this.#lockKey(key, look));
+  }
+
+  async #describeNow(key: string, reading: Reading): Promise<Description | undefined> {
+    return this.#rows.describe(key) ?? (await this.#files.describe(key, reading));
+  }
+
+  async #openNow(key: string): Promise<OpenObject | undefined> {
+    return this.#rows.open(key) ?? (await this.#files.open(key));
+  }
+}
+
+async function discard(written: Written): Promise<void> {
+  if (written.kind === "file") await rm(written.temporary, { force: true });
+}
