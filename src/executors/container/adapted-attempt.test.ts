@@ -11,6 +11,7 @@ import { systemClock } from "../../lib/clock.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { fitsInMemory, type RuntimeFitter } from "../../python-runtime/runtime-fitter.ts";
 import { createContainerExecutor } from "./container-executor.ts";
+import { LABEL } from "./container-spec.ts";
 
 const DIGEST = `sha256:${"a".repeat(64)}`;
 const IMAGE = {
@@ -29,6 +30,17 @@ const SPEC = {
   limits: {},
   labels: {},
 };
+const LISTED = {
+  Id: "c1",
+  Labels: {
+    [LABEL.kind]: "attempt",
+    [LABEL.project]: SPEC.key.project,
+    [LABEL.domain]: SPEC.key.domain,
+    [LABEL.run]: SPEC.key.run,
+    [LABEL.action]: SPEC.key.action,
+    [LABEL.attempt]: String(SPEC.key.attempt),
+  },
+};
 const SWALLOWS = imageFacts({ entrypoint: "swallows" }, { entrypoint: ["/serve"] });
 const { a0Interpreter: _interpreter, ...WITHOUT_A0 } = CONTAINER;
 const BARE = imageFacts({ ...WITHOUT_A0, pythons: [BARE_PYTHON], programs: {} });
@@ -37,10 +49,12 @@ interface Engine {
   readonly facts: ImageFacts;
   /** Of the container, before it is created here. */
   readonly before?: object;
+  /** The engine made it only after its containers were listed. */
+  readonly isLate?: boolean;
   readonly fit?: RuntimeFitter["fit"];
 }
 
-async function run(t: TestContext, { facts, before, fit }: Engine) {
+async function run(t: TestContext, { facts, before, isLate = false, fit }: Engine) {
   const calls: string[] = [];
   const bodies: Record<string, unknown>[] = [];
   let state = before;
@@ -49,9 +63,13 @@ async function run(t: TestContext, { facts, before, fit }: Engine) {
     if (!/events|info|json/u.test(verb)) calls.push(verb);
     switch (verb) {
       case "POST create":
+        if (state !== undefined) return answer(response, 409, { message: "the name is in use" });
         bodies.push(JSON.parse(call.body) as Record<string, unknown>);
         state = { Status: "exited", ExitCode: 0 };
         return answer(response, 201, { Id: "c1" });
+      case "DELETE c1":
+        state = undefined;
+        return answer(response, 200, []);
       case "POST attach":
         return answer(response, 400, { message: "no attaching here" });
       case "POST start":
@@ -64,6 +82,7 @@ async function run(t: TestContext, { facts, before, fit }: Engine) {
       case "GET info":
         return { Architecture: "x86_64", NCPU: 2, CgroupVersion: "2" };
       case "GET json":
+        if (call.path === "/containers/json") return before === undefined || isLate ? [] : [LISTED];
         if (call.path.includes("/images/")) return { Id: DIGEST, Config: {} };
         return state === undefined
           ? answer(response, 404, { message: "no such container" })
@@ -120,9 +139,12 @@ suite("an attempt", () => {
 
   test("whose container was created and never started gets one as it is adapted now", async (t) => {
     const created = { Status: "created", ExitCode: 0, StartedAt: "0001-01-01T00:00:00Z" };
-    const { calls, bodies } = await run(t, { facts: SWALLOWS, before: created });
-    assert.equal(bodies.length, 1);
-    assert.ok(calls.indexOf("DELETE c1") < calls.indexOf("POST create"), calls.join(", "));
+    for (const isLate of [false, true]) {
+      const { calls, bodies } = await run(t, { facts: SWALLOWS, before: created, isLate });
+      assert.equal(bodies.length, 1);
+      assert.ok(calls.indexOf("DELETE c1") < calls.lastIndexOf("POST create"), calls.join(", "));
+      assert.ok(calls.includes("DELETE c1"), calls.join(", "));
+    }
   });
 
   test("ends with what keeps its image from running", async (t) => {

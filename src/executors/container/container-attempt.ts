@@ -26,6 +26,7 @@ import type { HeldContainer } from "./held-container.ts";
 import type { ImagePuller } from "./image-puller.ts";
 import type { Inherited } from "./inherited.ts";
 import type { ContainerMakers } from "./oci-runtime.ts";
+import type { OwnContainers } from "./own-containers.ts";
 import { keepGateway } from "./join-network.ts";
 import { putArchives } from "./put-archives.ts";
 import { refusal, type RefusalContext } from "./refusal.ts";
@@ -44,6 +45,8 @@ export interface ContainerAttemptContext extends ContainerMakers {
   readonly networks: RunNetworks | undefined;
   /** Undefined: the engine keeps the addresses of its bridges itself, or they are not on this machine. */
   readonly bridgeAddresses: BridgeAddresses | undefined;
+  /** Of attempts, on this engine. */
+  readonly own: OwnContainers;
   readonly puller: ImagePuller;
   readonly events: ContainerEvents;
   readonly clock: Clock;
@@ -92,22 +95,22 @@ export class ContainerAttempt implements ColdStart<HeldContainer> {
   }
 
   async takeUp(signal: AbortSignal): Promise<After<HeldContainer, "finding"> | undefined> {
-    const { spec, adapter, api, retry } = this.#attempt;
+    const { spec, adapter, retry, own, name } = this.#attempt;
     const refused = refusal(spec, refusalContext(this.#attempt));
     if (refused !== undefined) throw new AttemptEnded(refused);
     // Created as it is, or there already: the creation tells.
     if (adapter === undefined) return undefined;
+    if (!(await retry.run(() => own.mayInclude(name), signal, "tolerate"))) return undefined;
     // What an earlier server started goes on, whatever can be found out of its image now.
     const state = await this.#container.inspect(signal);
     if (state === undefined) return undefined;
     if (!isNew(state)) return this.#container.takeUp(state);
-    // It may have been created as another plan said, and has nothing in it yet.
-    await retry.run(() => api.removeContainer(state.id), signal, "tolerate");
+    await this.#removeUnused(state, signal);
     return undefined;
   }
 
   async create(signal: AbortSignal): Promise<After<HeldContainer, "finding">> {
-    const { image, observer, settings, name, clock } = this.#attempt;
+    const { image, observer, settings, name, own, clock } = this.#attempt;
     if (!(await image.adapt(signal))) return image.missing();
     await orAborted(this.#workers?.giveWay() ?? Promise.resolve(), signal);
     // Before there is a container, so that it is known of each that there is.
@@ -116,21 +119,26 @@ export class ContainerAttempt implements ColdStart<HeldContainer> {
       observer.prepared({ ...image.adapted.start, ...(cold !== undefined && { cold }) });
     }
     const backoff = createBackoff(CREATE_AGAIN, clock);
+    own.add(name);
     for (let tries = 1; ; tries++) {
       const created = await createContainer(this.#creation(), signal);
       if (created.kind === "created") return { name: "created", handle: this.#container.hold(created.id) };
       if (created.kind === "image_missing") return image.missing();
       const state = await this.#container.inspect(signal);
-      if (state !== undefined) return this.#found(state);
+      if (state !== undefined && !isNew(state)) return this.#container.takeUp(state);
+      if (state !== undefined && this.#attempt.adapter === undefined)
+        return { name: "created", handle: this.#container.hold(state.id) };
+      if (state !== undefined) await this.#removeUnused(state, signal);
       // Removed in between: it can be created now, unless something else has the name.
       if (tries === MOST_CREATIONS) throw new AttemptEnded(nameInUse(name, settings.engine));
       await backoff.wait(signal);
     }
   }
 
-  #found(state: ContainerState): After<HeldContainer, "finding"> {
-    if (!isNew(state)) return this.#container.takeUp(state);
-    return { name: "created", handle: this.#container.hold(state.id) };
+  /** It may have been created as another plan said, and has nothing in it yet. */
+  async #removeUnused(state: ContainerState, signal: AbortSignal): Promise<void> {
+    const { api, retry } = this.#attempt;
+    await retry.run(() => api.removeContainer(state.id), signal, "tolerate");
   }
 
   #creation(): CreateContext {

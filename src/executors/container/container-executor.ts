@@ -38,6 +38,7 @@ import { createImagePuller, type PullByCommand } from "./image-puller.ts";
 import type { ImageRecords } from "../image-records.ts";
 import type { Inherited } from "./inherited.ts";
 import { limitFactsOf } from "./limit-facts.ts";
+import { OwnContainers } from "./own-containers.ts";
 import type { RunNetworks } from "./run-networks.ts";
 import { createPrefetch } from "./prefetch.ts";
 import { attemptInWorker } from "./in-worker.ts";
@@ -147,6 +148,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
       },
     });
   const events = createContainerEvents(api, `${LABEL.instance}=${instance}`, log, clock);
+  const own = new OwnContainers(api, instance);
   const watched = new WatchedAttempts<HeldContainer | HeldInWorker>(log);
   const resolving = new Map<string, Promise<ResolvedImage>>();
 
@@ -166,6 +168,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
     inherited,
     adapter,
     serverHost: options.endpointHost(),
+    own,
     puller,
     events,
     clock,
@@ -259,6 +262,7 @@ export function createContainerExecutor(options: ContainerExecutorOptions): Exec
         return;
       }
       await api.removeContainer(name);
+      own.removed(name);
       networks?.leave(name);
     },
     ...(warm && { runEnded: (run) => warm.pools.runEnded(run) }),
