@@ -50,7 +50,7 @@ async function reportedStart(held: HeldInWorker): Promise<boolean | undefined> {
   // In this order: a worker writes how its attempts ended before it ends.
   const hasEnded = held.workerEnd !== undefined;
   if (held.startedAt !== undefined) return true;
-  if ((await files.exitCode()) !== undefined) return (await files.unstarted()) === undefined;
+  if ((await held.exitCode()) !== undefined) return (await files.unstarted()) === undefined;
   return hasEnded ? await hasOutput(held) : undefined;
 }
 
@@ -66,7 +66,7 @@ async function endSilent(
   held.workerEnd = await orAborted(worker.ended, signal);
   if ((await reportedStart(held)) === false) return false;
   // It has an exit code of its own where it was over before.
-  if ((await held.files.exitCode()) !== undefined) return true;
+  if ((await held.exitCode()) !== undefined) return true;
   pools.end(spec.key);
   throw new AttemptEnded(endedByServer(worker.name, START_TIMEOUT_MS));
 }

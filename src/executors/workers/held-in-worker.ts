@@ -74,6 +74,7 @@ export class HeldInWorker {
   /** Of its worker; it says how the attempt ended where that has no exit code. */
   workerEnd: WorkerEnd | undefined;
   readonly over = Promise.withResolvers<void>();
+  #exitCode: number | undefined;
   readonly #stops: (() => void)[];
 
   constructor(
@@ -87,6 +88,14 @@ export class HeldInWorker {
     this.wakeup = facts.wakeup;
     this.startedAt = facts.assignment.startedAt;
     this.#stops = stops;
+  }
+
+  /**
+   * Undefined: it is not over, or its worker was ended with it. What is read first counts, whatever code of the task makes of the
+   * file afterwards.
+   */
+  async exitCode(): Promise<number | undefined> {
+    return (this.#exitCode ??= await this.files.exitCode());
   }
 
   close(): void {

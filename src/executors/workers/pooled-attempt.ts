@@ -65,7 +65,7 @@ export class PooledAttempt implements InWorker<HeldInWorker> {
     const worker = await workers.takeUp(assignment.warm.worker, fallbackPlan(assignment, spec));
     const held = await this.#hold(assignment, worker, files);
     const { startedAt } = held;
-    if ((await files.exitCode()) !== undefined) {
+    if ((await held.exitCode()) !== undefined) {
       // What was seen to begin does not start again, whatever it has written.
       const hasBegun = startedAt !== undefined || (await files.unstarted()) === undefined;
       if (hasBegun) return { name: "ending", handle: held, startedAt };
@@ -244,7 +244,7 @@ export class PooledAttempt implements InWorker<HeldInWorker> {
     for (;;) {
       // In this order: a worker writes how its attempts ended before it ends.
       const hasEnded = held.workerEnd !== undefined;
-      if ((await held.files.exitCode()) !== undefined || hasEnded) {
+      if ((await held.exitCode()) !== undefined || hasEnded) {
         held.over.resolve();
         return { name: "ending", handle: held, startedAt: held.startedAt };
       }

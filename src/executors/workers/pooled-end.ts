@@ -29,7 +29,7 @@ async function exitOf(
 ): Promise<AttemptExit> {
   const { spec, pools, workers, ends, clock } = context;
   const { assignment, files } = held;
-  const ownCode = await files.exitCode();
+  const ownCode = await held.exitCode();
   // Those of a resident one share its process in any case; its files stay until it is released.
   if (ownCode !== undefined && assignment.warm.mode === "resident") pools.end(spec.key);
   await held.output.finish();
