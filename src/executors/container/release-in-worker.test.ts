@@ -21,7 +21,7 @@ async function setUp(t: TestContext, { isKnown = true, isRunning = true } = {}) 
   const { log } = recordingLogger();
   const directory = join(root, "worker");
   await mkdir(directory);
-  const files = await AttemptFiles.of(directory, "id");
+  const files = new AttemptFiles(directory, "id");
   await files.create();
   const assignments = await Assignments.open(join(root, "assignments"), log);
   const warm = { mode: "resident", pool: "pool", worker: "worker", earlierAttempts: 0 } as const;

@@ -42,7 +42,7 @@ export async function releaseInWorker(context: ReleaseContext, key: AttemptKey, 
   if (mayRun) await endInWorker(context, assignment);
   const { worker: workerName } = assignment.warm;
   try {
-    await (await AttemptFiles.of(workers.directoryOf(workerName), assignment.id)).remove();
+    await new AttemptFiles(workers.directoryOf(workerName), assignment.id).remove();
   } catch (error) {
     // It goes with the worker.
     context.log.debug("what a worker has of an attempt could not be removed", { reason: messageOf(error) });
@@ -90,7 +90,7 @@ export async function exitCodeOf(
   { warm, id }: Assignment,
 ): Promise<number | undefined> {
   try {
-    return await (await AttemptFiles.of(workers.directoryOf(warm.worker), id)).exitCode();
+    return await new AttemptFiles(workers.directoryOf(warm.worker), id).exitCode();
   } catch (error) {
     log.debug("how an attempt ended could not be read", { reason: messageOf(error) });
     return undefined;

@@ -1,4 +1,5 @@
 /** What a container executor has beyond containers that are made for each attempt. */
+import { mkdir, realpath } from "node:fs/promises";
 import type { EngineApi } from "../../containers/api.ts";
 import type { WarmStartSetting } from "../../domain/warm-start.ts";
 import type { Logger } from "../../lib/log.ts";
@@ -25,7 +26,7 @@ export interface WarmStarts {
 
 export interface WarmStartOptions {
   readonly setting: WarmStartSetting;
-  /** For the directories of workers. */
+  /** For the directories of workers; no directory of its path is a link. */
   readonly directory: string;
   readonly assignments: Assignments;
   readonly createPools: (maker: WorkerMaker) => WorkerPools;
@@ -46,7 +47,10 @@ export async function openWorkers({
   dataDirectory,
   log,
 }: OpenOptions): Promise<Pick<WarmStartOptions, "directory" | "assignments">> {
-  const { directories: directory, assignments: file } = workerDirectories(dataDirectory);
+  const { directories, assignments: file } = workerDirectories(dataDirectory);
+  await mkdir(directories, { recursive: true, mode: 0o700 });
+  // Where a link leads to the data: what lies elsewhere than its path says is not read, as code of tasks may have put it there.
+  const directory = await realpath(directories);
   const assignments = await Assignments.open(file, log);
   await removeIdleWorkers(api, instance, { assignments, directory, log });
   return { directory, assignments };

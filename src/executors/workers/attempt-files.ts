@@ -1,5 +1,5 @@
 /** What the directory of a worker says of an attempt in it: see domain/worker-protocol.ts. Code of tasks can write in it. */
-import { fchmodSync, mkdirSync, lstatSync, realpathSync, rmdirSync, unlinkSync } from "node:fs";
+import { fchmodSync, mkdirSync, lstatSync, rmdirSync, unlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { RESULT_FILES } from "../../domain/outputs.ts";
 import { errnoOf } from "../../lib/errno.ts";
@@ -16,24 +16,32 @@ const FILES: readonly string[] = ["stdout", "stderr", "exit", "unstarted", ...RE
 export class AttemptFiles {
   readonly path: string;
 
-  private constructor(path: string) {
-    this.path = path;
-  }
-
-  /** `directory`: of the worker, which has to be there. */
-  static async of(directory: string, id: string): Promise<AttemptFiles> {
-    return new AttemptFiles(join(realpathSync.native(directory), "attempts", id));
+  /** `directory`: of the worker. No directory of its path may be a link, or nothing in it is taken for its own. */
+  constructor(directory: string, id: string) {
+    this.path = join(directory, "attempts", id);
   }
 
   /** Throws EEXIST where it is there already: an earlier attempt may have put results in it. */
   async create(): Promise<void> {
-    const attempts = dirname(this.path);
-    mkdirSync(attempts, { recursive: true });
-    inOwnDirectory(attempts, (parent, descriptor) => {
-      fchmodSync(descriptor, FOR_ALL);
-      mkdirSync(join(parent, basename(this.path)));
-    });
+    try {
+      this.#make();
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT") throw error;
+      this.#makeParent();
+      this.#make();
+    }
     inOwnDirectory(this.path, (_, descriptor) => fchmodSync(descriptor, FOR_ALL));
+  }
+
+  #make(): void {
+    inOwnDirectory(dirname(this.path), (parent) => mkdirSync(join(parent, basename(this.path))));
+  }
+
+  /** For the first attempt of a worker, or where code of a task has removed it. What that has put in its place stays: EEXIST. */
+  #makeParent(): void {
+    const attempts = dirname(this.path);
+    mkdirSync(attempts);
+    inOwnDirectory(attempts, (_, descriptor) => fchmodSync(descriptor, FOR_ALL));
   }
 
   /** Undefined: it is not over, or its worker was ended with it. */

@@ -10,7 +10,7 @@ test("the exit code that was read first counts, whatever becomes of its file", a
   const directory = await temporaryDirectory(t);
   await mkdir(join(directory, "attempts", "a"), { recursive: true });
   const file = join(directory, "attempts", "a", "exit");
-  const files = await AttemptFiles.of(directory, "a");
+  const files = new AttemptFiles(directory, "a");
   const facts = { assignment: {}, files } as unknown as ConstructorParameters<typeof HeldInWorker>[0];
   const held = new HeldInWorker(facts, []);
   assert.equal(await held.exitCode(), undefined);

@@ -5,6 +5,7 @@
  * Until code of the task may have begun, whatever goes wrong leads to a cold start. After that the attempt
  * is over when its exit code is there, or its worker has ended: then it is to blame where it ran there alone.
  */
+import { stat } from "node:fs/promises";
 import type { AttemptExit } from "../../domain/attempt.ts";
 import { messageOf } from "../../domain/errors.ts";
 import { orAbsent } from "../../lib/errno.ts";
@@ -54,10 +55,11 @@ export class PooledAttempt implements InWorker<HeldInWorker> {
     const assignment = assignments.of(name);
     if (assignment === undefined) return undefined;
     const directory = workers.directoryOf(assignment.warm.worker);
-    const files = await orAbsent(AttemptFiles.of(directory, assignment.id));
+    const isThere = (await orAbsent(stat(directory))) !== undefined;
+    const files = new AttemptFiles(directory, assignment.id);
     const isLost = assignments.isOfEarlierBoot(assignment);
-    if (isLost && (await files?.exitCode()) === undefined) return { name: "ended", exit: MACHINE_RESTARTED };
-    if (files === undefined) {
+    if (isLost && (await files.exitCode()) === undefined) return { name: "ended", exit: MACHINE_RESTARTED };
+    if (!isThere) {
       await assignments.leave(name);
       if (assignment.startedAt === undefined) return undefined;
       return { name: "ended", exit: GONE };
@@ -102,7 +104,7 @@ export class PooledAttempt implements InWorker<HeldInWorker> {
     let held: HeldInWorker;
     try {
       const inputsOf = inputsFor(spec.objects);
-      files = await AttemptFiles.of(worker.directory, id);
+      files = new AttemptFiles(worker.directory, id);
       await files.create();
       await workers.putFiles(worker, planned, signal);
       const inputs = await inputsOf;

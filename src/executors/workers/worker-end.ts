@@ -45,7 +45,7 @@ export class WorkerEnds {
 
   async #unfinished(directory: string, worker: string): Promise<readonly string[]> {
     const ids = this.#assignments.all().flatMap(({ warm, id }) => (warm.worker === worker ? [id] : []));
-    const codes = await Promise.all(ids.map(async (id) => (await AttemptFiles.of(directory, id)).exitCode()));
+    const codes = await Promise.all(ids.map((id) => new AttemptFiles(directory, id).exitCode()));
     return ids.filter((_, index) => codes[index] === undefined);
   }
 }
