@@ -1,5 +1,5 @@
 /** Copies what a process writes to its two files into the attempt's log, line by line. */
-import { closeSync, constants, lstatSync, openSync, readSync } from "node:fs";
+import { constants, lstatSync, openSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
@@ -9,6 +9,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { ReadableFile } from "../../lib/readable-file.ts";
 import type { LogSink } from "../../domain/attempt.ts";
 import { characterBoundary } from "../character-boundary.ts";
+import { readAtOnce } from "./read-at-once.ts";
 import { writeAtomically } from "./write-atomically.ts";
 
 export interface OutputFollower {
@@ -35,16 +36,9 @@ export interface FollowOptions {
 
 type OpenFile = (path: string) => Promise<ReadableFile>;
 
-/** What was written a moment ago is in the kernel's cache: to have another thread read it takes twenty times as long. */
 async function openAtOnce(path: string): Promise<ReadableFile> {
   // A pipe in its place would block this thread.
-  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  return {
-    read: async (buffer, offset, length, position) => ({
-      bytesRead: readSync(file, buffer, offset, length, position),
-    }),
-    close: async () => closeSync(file),
-  };
+  return readAtOnce(openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK));
 }
 
 export async function followOutput(

@@ -5,6 +5,8 @@
 import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync } from "node:fs";
 import { open, readlink, type FileHandle } from "node:fs/promises";
 import { errnoOf } from "../../lib/errno.ts";
+import type { ReadableFile } from "../../lib/readable-file.ts";
+import { readAtOnce } from "./read-at-once.ts";
 
 /** A pipe that nobody writes to would block. */
 const OWN_FILE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -30,18 +32,38 @@ export function readOwnFile(path: string, mostBytes: number): string | undefined
 export function readOwnBytes(path: string, mostBytes: number): Buffer | undefined {
   let file: number;
   try {
-    file = openSync(path, OWN_FILE);
+    file = openOwn(path);
   } catch (error) {
-    if (["ENOENT", "ELOOP"].includes(errnoOf(error) ?? "")) return undefined;
+    if (errnoOf(error) === "ENOENT") return undefined;
     throw error;
   }
   try {
-    if (!fstatSync(file).isFile() || !liesAt(file, path)) return undefined;
     const buffer = Buffer.allocUnsafe(mostBytes + 1);
     const bytesRead = readSync(file, buffer, 0, buffer.length, 0);
     return bytesRead > mostBytes ? undefined : buffer.subarray(0, bytesRead);
   } finally {
     closeSync(file);
+  }
+}
+
+/** As `openOwnFile`, for a file that was written a moment ago. */
+export async function openOwnFileAtOnce(path: string): Promise<ReadableFile> {
+  return readAtOnce(openOwn(path));
+}
+
+function openOwn(path: string): number {
+  let file: number;
+  try {
+    file = openSync(path, OWN_FILE);
+  } catch (error) {
+    throw errnoOf(error) === "ELOOP" ? notThere(path) : error;
+  }
+  try {
+    if (fstatSync(file).isFile() && liesAt(file, path)) return file;
+    throw notThere(path);
+  } catch (error) {
+    closeSync(file);
+    throw error;
   }
 }
 

@@ -7,7 +7,7 @@ import type { AttemptObserver, AttemptSpec } from "../executor.ts";
 import type { Pulling } from "../attempt-chart.ts";
 import { watchDirectory } from "../output/directory-watch.ts";
 import { followOutput, type OutputFollower } from "../output/output-follower.ts";
-import { openOwnFile } from "../output/own-file.ts";
+import { openOwnFileAtOnce } from "../output/own-file.ts";
 import { Wakeup } from "../wakeup.ts";
 import type { Assignment, Assignments } from "./assignments.ts";
 import type { AttemptFiles } from "./attempt-files.ts";
@@ -112,7 +112,7 @@ export async function holdInWorker(
 ): Promise<HeldInWorker> {
   const wakeup = new Wakeup(clock);
   const offsetsFile = assignments.offsetsFileOf(name);
-  const output = await followOutput(files.path, sink, clock, { offsetsFile, openFile: openOwnFile });
+  const output = await followOutput(files.path, sink, clock, { offsetsFile, openFile: openOwnFileAtOnce });
   const stops = [watchDirectory(files.path, wakeup)];
   const held = new HeldInWorker({ assignment, worker, files, output, wakeup }, stops);
   const stopReports = worker?.onReport((report) => {
