@@ -21,15 +21,23 @@ export interface OutputFollower {
 
 const STREAMS = ["stdout", "stderr"] as const;
 /** How many bytes of each are in the log. */
-type Offsets = Record<(typeof STREAMS)[number], number>;
+export type Offsets = Readonly<Record<(typeof STREAMS)[number], number>>;
 const CHUNK_BYTES = 64 * 1024;
 const LINE_FEED = 0x0a;
 /** A longer line is cut here, so that one without end does not fill the memory. */
 const MAX_LINE_BYTES = 256 * 1024;
 
+/** Where it is noted how far the log is, which the next server asks for. */
+export interface OffsetNotes {
+  /** None where there are none, or they cannot be read. */
+  last(): Promise<Partial<Offsets>>;
+  /** Need not be on disk: after a failure of the machine nothing goes on. May throw. */
+  note(offsets: Offsets): void;
+}
+
 export interface FollowOptions {
-  /** Where it notes how far the log is. @default in the directory itself */
-  readonly offsetsFile?: string;
+  /** @default a file in the directory itself */
+  readonly offsets?: OffsetNotes;
   /** How the two files are opened for reading. */
   readonly openFile?: OpenFile;
 }
@@ -47,9 +55,9 @@ export async function followOutput(
   clock: Clock,
   options: FollowOptions = {},
 ): Promise<OutputFollower> {
-  const { offsetsFile = join(directory, "offsets.json"), openFile = openAtOnce } = options;
+  const { offsets = notesIn(join(directory, "offsets.json")), openFile = openAtOnce } = options;
   // After a restart everything up to these offsets is in the log already; an empty log begins at the start.
-  const saved = logs.lastAtMs === undefined ? {} : await readOffsets(offsetsFile);
+  const saved = logs.lastAtMs === undefined ? {} : await offsets.last();
   const fileOf = (stream: (typeof STREAMS)[number]) =>
     new OutputFile(join(directory, stream), saved[stream] ?? 0, openFile, (line) =>
       logs.write(stream, line, clock.now()),
@@ -59,10 +67,14 @@ export async function followOutput(
   const readBoth = async () => {
     const grown = [await files.stdout.read(), await files.stderr.read()].some(Boolean);
     if (!grown) return;
-    const offsets: Offsets = { stdout: files.stdout.offset, stderr: files.stderr.offset };
+    const copied = { stdout: files.stdout.offset, stderr: files.stderr.offset };
     // An offset that is on disk before its lines would lose them with the server.
     await logs.flush();
-    noteOffsets(offsetsFile, offsets);
+    try {
+      offsets.note(copied);
+    } catch {
+      // The disk is full, or the directory is being removed: lines come twice after a restart.
+    }
   };
 
   let reading: Promise<void> = Promise.resolve();
@@ -157,20 +169,16 @@ class OutputFile {
   }
 }
 
-/** Where they cannot be written, lines come twice after a restart. */
-function noteOffsets(file: string, offsets: Offsets): void {
-  try {
-    writeAtomically(file, JSON.stringify(offsets));
-  } catch {
-    // The disk is full, or the directory is being removed.
-  }
-}
-
-/** None where they are not there or damaged: lines that come twice are better than an attempt that is lost. */
-async function readOffsets(file: string): Promise<Partial<Offsets>> {
-  try {
-    return JSON.parse(await readFile(file, "utf8")) as Partial<Offsets>;
-  } catch {
-    return {};
-  }
+function notesIn(file: string): OffsetNotes {
+  return {
+    last: async () => {
+      try {
+        return JSON.parse(await readFile(file, "utf8")) as Partial<Offsets>;
+      } catch {
+        // Not there, or damaged: lines that come twice are better than an attempt that is lost.
+        return {};
+      }
+    },
+    note: (offsets) => writeAtomically(file, JSON.stringify(offsets)),
+  };
 }

@@ -22,8 +22,17 @@ suite("assignments of attempts to workers", () => {
     await first.record("b", { ...ASSIGNMENT, warm: { ...ASSIGNMENT.warm, worker: "w2" } });
     await first.started("a", 7);
     await first.started("unknown", 7);
+    first.copied("a", { stdout: 1, stderr: 0 });
+    first.copied("a", { stdout: 9, stderr: 2 });
+    first.copied("unknown", { stdout: 1, stderr: 0 });
     const second = await Assignments.open(directory, silentLogger);
-    assert.deepEqual(second.of("a"), { ...ASSIGNMENT, boot: "boot 1", startedAt: 7 });
+    assert.deepEqual(second.of("a"), {
+      ...ASSIGNMENT,
+      boot: "boot 1",
+      startedAt: 7,
+      copied: { stdout: 9, stderr: 2 },
+    });
+    assert.equal(second.of("b")?.copied, undefined);
     assert.deepEqual([...second.workers()].toSorted(), ["w1", "w2"]);
     assert.equal(second.all().length, 2);
     assert.equal(second.runOf("w1")?.run, "r");
@@ -69,6 +78,7 @@ suite("assignments of attempts to workers", () => {
     const assignments = await Assignments.open(directory, silentLogger);
     await assignments.record("kept", ASSIGNMENT);
     await assignments.started("kept", 7);
+    assignments.copied("kept", { stdout: 3, stderr: 0 });
     const { size } = await stat(join(directory, "journal"));
     for (let first = 0; first < 2_000; first += 50) {
       const names = Array.from({ length: 50 }, (_, n) => `a${first + n}`);
@@ -79,7 +89,8 @@ suite("assignments of attempts to workers", () => {
     assert.equal((await stat(join(directory, "journal"))).size, size);
     const reopened = await Assignments.open(directory, silentLogger);
     assert.deepEqual(reopened.all(), assignments.all());
-    assert.deepEqual([reopened.all().length, reopened.of("kept")?.startedAt], [2, 7]);
+    const { startedAt, copied } = reopened.of("kept") ?? {};
+    assert.deepEqual([reopened.all().length, startedAt, copied], [2, 7, { stdout: 3, stderr: 0 }]);
   });
 
   test("of attempts that start elsewhere are gone on the disk, too", async (t) => {

@@ -4,12 +4,13 @@
  *
  * That an attempt began is not on disk at once. After a restart of the machine that is not known of any: each may have begun.
  */
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { AttemptKey } from "../../domain/attempt.ts";
 import type { RunKey } from "../../domain/ids.ts";
 import type { WarmStart } from "../../domain/warm-start.ts";
 import type { Logger } from "../../lib/log.ts";
+import type { Offsets } from "../output/output-follower.ts";
 import { Journal } from "./journal.ts";
 
 export interface Assignment {
@@ -23,6 +24,8 @@ export interface Assignment {
   readonly startedAt?: number;
   /** Its order has its inputs: what it writes as its result is a file in the worker's directory, and not stored yet. */
   readonly hasInputs?: boolean;
+  /** How many bytes of its output are in its log. */
+  readonly copied?: Offsets;
   /** When it was recorded; see isOfEarlierBoot. */
   readonly boot?: string;
 }
@@ -63,10 +66,11 @@ export class Assignments {
 
   #read(log: Logger): void {
     for (const line of Journal.linesOf(join(this.#directory, JOURNAL))) {
-      const [attempt, assignment] = parse(line) ?? [];
-      if (attempt === undefined) log.warn("a line of the attempts in workers could not be read", { line });
-      else if (assignment === undefined) this.#assignments.delete(attempt);
-      else this.#assignments.set(attempt, assignment);
+      const [attempt, fields] = parse(line) ?? [];
+      const assignment = attempt && fields && withFields(this.#assignments.get(attempt), fields);
+      if (attempt !== undefined && fields === undefined) this.#assignments.delete(attempt);
+      else if (attempt && assignment) this.#assignments.set(attempt, assignment);
+      else log.warn("a line of the attempts in workers could not be read", { line });
     }
   }
 
@@ -93,16 +97,11 @@ export class Assignments {
     return new Set(this.all().map(({ warm }) => warm.worker));
   }
 
-  /** Where is noted how much of its output is in its log; goes with the assignment. */
-  offsetsFileOf(attempt: string): string {
-    return join(this.#directory, `${attempt}.offsets`);
-  }
-
-  /** Resolves when it is on disk. `attempt`: its name, which is that of a file. */
+  /** Resolves when it is on disk. `attempt`: its name. */
   async record(attempt: string, unmarked: Assignment): Promise<void> {
     const assignment = { ...unmarked, ...(this.#boot !== undefined && { boot: this.#boot }) };
     try {
-      this.#note(attempt, assignment);
+      this.#note(attempt, assignment, assignment);
       await this.#journal.synced();
     } catch (error) {
       // Its line may be in the file for all that.
@@ -113,8 +112,12 @@ export class Assignments {
 
   /** After a failure of the machine it does not matter, so it need not be on disk. */
   async started(attempt: string, startedAt: number): Promise<void> {
-    const assignment = this.#assignments.get(attempt);
-    if (assignment !== undefined) this.#note(attempt, { ...assignment, startedAt });
+    this.#change(attempt, { startedAt });
+  }
+
+  /** To be called when those lines are in its log. Need not be on disk either. Throws where it cannot be written. */
+  copied(attempt: string, copied: Offsets): void {
+    this.#change(attempt, { copied });
   }
 
   /** Of an attempt that starts elsewhere: resolves when that is on disk, so that its container is not taken for one in a worker. */
@@ -127,13 +130,18 @@ export class Assignments {
   async forget(attempt: string): Promise<void> {
     if (this.#assignments.has(attempt)) this.#journal.add(JSON.stringify([attempt]));
     this.#assignments.delete(attempt);
-    await rm(this.offsetsFileOf(attempt), { force: true });
   }
 
-  #note(attempt: string, assignment: Assignment): void {
+  #change(attempt: string, fields: Partial<Assignment>): void {
+    const assignment = this.#assignments.get(attempt);
+    if (assignment !== undefined) this.#note(attempt, { ...assignment, ...fields }, fields);
+  }
+
+  /** `fields`: what of it is new. */
+  #note(attempt: string, assignment: Assignment, fields: Partial<Assignment>): void {
     // First: the journal may be written anew, with all that there is.
     this.#assignments.set(attempt, assignment);
-    this.#journal.add(JSON.stringify([attempt, assignment]));
+    this.#journal.add(JSON.stringify([attempt, fields]));
   }
 }
 
@@ -144,16 +152,20 @@ async function presentBoot(): Promise<string | undefined> {
   );
 }
 
-/** An attempt's name, and what it has from then on; nothing where it is forgotten. Undefined for a line that is not whole. */
-function parse(line: string): readonly [string, Assignment?] | undefined {
+/** An attempt's name, and what is new of it; nothing where it is forgotten. Undefined for a line that is not whole. */
+function parse(line: string): readonly [string, Partial<Assignment>?] | undefined {
   try {
-    const [attempt, assignment] = JSON.parse(line) as readonly [unknown, Partial<Assignment>?];
+    const [attempt, fields] = JSON.parse(line) as readonly [unknown, Partial<Assignment>?];
     if (typeof attempt !== "string") return undefined;
-    if (assignment === undefined) return [attempt];
-    const { key, warm, id, assignedAt } = assignment;
-    const isWhole = key !== undefined && warm !== undefined && id !== undefined && assignedAt !== undefined;
-    return isWhole ? [attempt, assignment as Assignment] : undefined;
+    return fields === undefined ? [attempt] : [attempt, fields];
   } catch {
     return undefined;
   }
+}
+
+/** Undefined where what is known of it then is not whole. */
+function withFields(known: Assignment | undefined, fields: Partial<Assignment>): Assignment | undefined {
+  const { key, warm, id, assignedAt } = fields;
+  const isWhole = key !== undefined && warm !== undefined && id !== undefined && assignedAt !== undefined;
+  return isWhole ? (fields as Assignment) : known && { ...known, ...fields };
 }

@@ -3,8 +3,13 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { temporaryDirectory } from "../../../test/helpers/server.ts";
+import { systemClock } from "../../lib/clock.ts";
+import { silentLogger } from "../../lib/log.ts";
+import { Assignments } from "./assignments.ts";
 import { AttemptFiles } from "./attempt-files.ts";
-import { HeldInWorker } from "./held-in-worker.ts";
+import { HeldInWorker, holdInWorker } from "./held-in-worker.ts";
+
+type Context = Parameters<typeof holdInWorker>[0];
 
 test("the exit code that was read first counts, whatever becomes of its file", async (t) => {
   const directory = await temporaryDirectory(t);
@@ -18,4 +23,38 @@ test("the exit code that was read first counts, whatever becomes of its file", a
   assert.equal(await held.exitCode(), 0);
   await writeFile(file, "9");
   assert.equal(await held.exitCode(), 0);
+});
+
+test("a server goes on in the log where the one before it was killed", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const files = new AttemptFiles(directory, "a");
+  await files.create();
+  const assignment = {
+    key: { project: "p", domain: "d", run: "r", action: "a0", attempt: 1 },
+    warm: { mode: "resident", pool: "pool", worker: "w", earlierAttempts: 0 },
+    id: "a",
+    assignedAt: 1,
+  } as const;
+  /** What this server copies into the log, which has lines since `lastAtMs`. */
+  const copied = async (lastAtMs: number | undefined) => {
+    const assignments = await Assignments.open(join(directory, "assignments"), silentLogger);
+    if (assignments.of("name") === undefined) await assignments.record("name", assignment);
+    const lines: string[] = [];
+    const sink = {
+      lastAtMs,
+      flush: async () => {},
+      write: (_: string, line: string) => void lines.push(line),
+    };
+    const context = { sink, clock: systemClock, assignments, name: "name" } as unknown as Context;
+    const held = await holdInWorker(context, assignment, undefined, files);
+    await held.output.read();
+    held.close();
+    return lines;
+  };
+  await writeFile(join(files.path, "stdout"), "one\ntw");
+  assert.deepEqual(await copied(undefined), ["one"]);
+  await writeFile(join(files.path, "stdout"), "one\ntwo\n");
+  assert.deepEqual(await copied(1), ["two"]);
+  assert.deepEqual(await copied(1), []);
+  assert.deepEqual(await copied(undefined), ["one", "two"], "the log is gone");
 });

@@ -6,7 +6,7 @@ import type { Logger } from "../../lib/log.ts";
 import type { AttemptObserver, AttemptSpec } from "../executor.ts";
 import type { Pulling } from "../attempt-chart.ts";
 import { watchDirectory } from "../output/directory-watch.ts";
-import { followOutput, type OutputFollower } from "../output/output-follower.ts";
+import { followOutput, type Offsets, type OutputFollower } from "../output/output-follower.ts";
 import { openOwnFileAtOnce } from "../output/own-file.ts";
 import { Wakeup } from "../wakeup.ts";
 import type { Assignment, Assignments } from "./assignments.ts";
@@ -111,8 +111,11 @@ export async function holdInWorker(
   files: AttemptFiles,
 ): Promise<HeldInWorker> {
   const wakeup = new Wakeup(clock);
-  const offsetsFile = assignments.offsetsFileOf(name);
-  const output = await followOutput(files.path, sink, clock, { offsetsFile, openFile: openOwnFileAtOnce });
+  const offsets = {
+    last: async () => assignments.of(name)?.copied ?? {},
+    note: (copied: Offsets) => assignments.copied(name, copied),
+  };
+  const output = await followOutput(files.path, sink, clock, { offsets, openFile: openOwnFileAtOnce });
   const stops = [watchDirectory(files.path, wakeup)];
   const held = new HeldInWorker({ assignment, worker, files, output, wakeup }, stops);
   const stopReports = worker?.onReport((report) => {
