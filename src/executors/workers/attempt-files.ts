@@ -1,5 +1,6 @@
 /** What the directory of a worker says of an attempt in it: see domain/worker-protocol.ts. Code of tasks can write in it. */
-import { fchmodSync, mkdirSync, lstatSync, rmdirSync, unlinkSync } from "node:fs";
+import { fchmodSync, mkdirSync, lstatSync, unlinkSync } from "node:fs";
+import { rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { RESULT_FILES } from "../../domain/outputs.ts";
 import { errnoOf } from "../../lib/errno.ts";
@@ -12,7 +13,10 @@ const REASON_BYTES = 4096;
 const FOR_ALL = 0o777;
 const FILES: readonly string[] = ["stdout", "stderr", "exit", "unstarted", ...RESULT_FILES];
 
-/** All of it is done at once, as in own-file.ts; promises, since an error is a rejection to those who have to go on after it. */
+/**
+ * All but the removal of a directory is done at once, as in own-file.ts; promises, since an error is a rejection to those who have
+ * to go on after it.
+ */
 export class AttemptFiles {
   readonly path: string;
 
@@ -67,7 +71,8 @@ export class AttemptFiles {
         // Its directory is not listed: code of the task may have made any number of files.
         for (const name of FILES) removeFile(join(path, name));
       });
-      rmdirSync(this.path);
+      // The file system may hold this up for longer than all of the above.
+      await rmdir(this.path);
     } catch (error) {
       if (!LEFT.has(errnoOf(error) ?? "")) throw error;
     }
