@@ -9,8 +9,8 @@ import { isSleep } from "../../domain/sleep.ts";
 import { NEVER, nextTimer, type Effect } from "../../domain/transition.ts";
 import type { ActionRefusal, Advance, Store } from "../store.ts";
 import type { OnChange } from "../reader.ts";
-import type { Database } from "../../sqlite/database.ts";
-import { insertEvent, NO_ATTEMPT, readAction, recordEvent, touchRoot } from "./events.ts";
+import type { Database, Row } from "../../sqlite/database.ts";
+import { insertEvent, NEXT_SEQ, touch, touchRoot } from "./events.ts";
 import { readList, type ListShape } from "./lists.ts";
 import {
   ACTION_COLUMNS,
@@ -20,6 +20,7 @@ import {
   optionalText,
   text,
   toAction,
+  toActionOf,
   UPDATED_AT,
 } from "./rows.ts";
 import { insertSpec } from "./tasks.ts";
@@ -162,16 +163,21 @@ export function acceptAction(
   by: CallerRecord,
   maxActions = Number.POSITIVE_INFINITY,
 ): readonly [ActionRecord, ...ActionRecord[]] | ActionRefusal {
-  const find = `SELECT ended_at, task_type FROM actions WHERE run_id = ? AND ${IS_NAMED}`;
-  if (database.get(find, run.id, action.name)) return "exists";
-  const parent = database.get(find, run.id, action.parent ?? "");
-  if (parent === undefined) return "parent_missing";
+  const found = database.get(
+    `SELECT runs.actions, parent.id AS parent, parent.ended_at, parent.task_type,
+       EXISTS (SELECT 1 FROM actions WHERE run_id = runs.id AND actions.name = +?2) AS is_there
+     FROM runs LEFT JOIN actions AS parent ON parent.run_id = runs.id AND parent.name = +?3 WHERE runs.id = ?1`,
+    run.id,
+    action.name,
+    action.parent ?? "",
+  );
+  if (found?.["is_there"] === 1) return "exists";
+  if (found === undefined || found["parent"] === null) return "parent_missing";
   // The end of the parent has ended its children already: nothing would end this one.
-  if (parent["ended_at"] !== null) return "parent_ended";
+  if (found["ended_at"] !== null) return "parent_ended";
   // The end of a sleep ends no children.
-  if (isSleep({ taskType: text(parent["task_type"]) })) return "parent_sleeps";
-  const count = database.get("SELECT actions FROM runs WHERE id = ?", run.id)?.["actions"];
-  if ((count as number) >= maxActions) return "run_full";
+  if (isSleep({ taskType: text(found["task_type"]) })) return "parent_sleeps";
+  if ((found["actions"] as number) >= maxActions) return "run_full";
   const inserted = insertAction(database, run, action, by);
   return [inserted, ...touchRoot(database, undefined, inserted, action.state.createdAt)];
 }
@@ -185,12 +191,13 @@ export function insertAction(
 ): ActionRecord {
   const definition = action.spec?.definition;
   if (action.spec) insertSpec(database, action.spec);
-  const { lastId } = database.run(
+  const row = database.get(
     `INSERT INTO actions (run_id, name, parent, kind, group_name, queue, spec_digest, detail, display_name, task_name,
        task_version, task_type, environment, input_uri, policy, created_at, phase, suspended, attempt, user_failures,
        system_failures, queued_at, not_before, wake_at, started_at, running_at, ended_at, reason, error, output_uri, value, abort_reason,
        cache_status, source, timer_at, cache, cpu_cap, version, seq)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ${NEXT_SEQ})
+     RETURNING *`,
     run.id,
     action.name,
     action.name === ROOT_ACTION ? null : (action.parent ?? ROOT_ACTION),
@@ -212,14 +219,16 @@ export function insertAction(
     action.cache === undefined ? null : JSON.stringify(action.cache),
     action.cpuCap === undefined ? null : JSON.stringify(action.cpuCap),
   );
+  const inserted = toActionOf(run.key, row as Row);
+  const { id, seq, state } = inserted;
+  const at = state.createdAt;
+  insertEvent(database, id, seq, { ...state, at, by });
   database.run("UPDATE runs SET actions = actions + 1 WHERE id = ?", run.id);
   for (const effect of action.effects ?? [])
-    if (effect.type !== "ended" || action.name === ROOT_ACTION)
-      insertEffect(database, lastId, effect, action.state.createdAt);
+    if (effect.type !== "ended" || action.name === ROOT_ACTION) insertEffect(database, id, effect, at);
   for (const uri of action.grants) insertGrant(database, run.id, uri);
-  if (action.attempt) writeAttempt(database, lastId, action.attempt, action.state.createdAt);
-  recordEvent(database, lastId, { ...action.state, at: action.state.createdAt, by });
-  return readAction(database, lastId);
+  if (action.attempt) writeAttempt(database, id, action.attempt, at);
+  return inserted;
 }
 
 /** Returns the action and whatever else changed with it; undefined where it had changed already. */
@@ -234,24 +243,25 @@ export function advance(
   ) {
     return undefined;
   }
-  const stored = database.get("SELECT version FROM actions WHERE id = ?", action.id);
-  if (stored?.["version"] !== action.version) return undefined;
   const { through } = change;
-  if (through) insertEvent(database, action.id, { ...through.state, at: through.at });
-  const seq = insertEvent(database, action.id, { ...state, at: change.at, by: change.by });
   // One statement: each update of a row costs as much as its indexes.
-  database.run(
+  const stored = database.get(
     `UPDATE actions SET phase = ?, suspended = ?, attempt = ?, user_failures = ?, system_failures = ?, queued_at = ?,
        not_before = ?, wake_at = ?, started_at = ?, running_at = ?, ended_at = ?, reason = ?, error = ?, output_uri = ?, value = ?,
-       abort_reason = ?, cache_status = ?, source = ?, timer_at = ?, seq = ?, version = version + 1
-     WHERE id = ?`,
+       abort_reason = ?, cache_status = ?, source = ?, timer_at = ?, seq = ${NEXT_SEQ} + ?, version = version + 1
+     WHERE id = ? AND version = ? RETURNING seq`,
     ...stateValues(state),
     nextTimer(state, action.policy)?.at ?? null,
-    seq,
+    through === undefined ? 0 : 1,
     action.id,
+    action.version,
   );
-  for (const effect of change.effects)
-    if (isNeeded(database, action, effect)) insertEffect(database, action.id, effect, change.at);
+  if (stored === undefined) return undefined;
+  const seq = stored["seq"] as number;
+  if (through) insertEvent(database, action.id, seq - 1, { ...through.state, at: through.at });
+  insertEvent(database, action.id, seq, { ...state, at: change.at, by: change.by });
+  for (const effect of needed(database, action, change.effects))
+    insertEffect(database, action.id, effect, change.at);
   if (state.endedAt !== undefined && state.cacheStatus === "populated")
     keepResult(database, action, state, change.at);
   for (const uri of change.grants ?? []) insertGrant(database, action.runId, uri);
@@ -268,37 +278,35 @@ export function recordAttempt(
   at: number,
 ): ActionRecord {
   writeAttempt(database, action.id, facts, at);
-  const { state } = readAction(database, action.id);
-  recordEvent(database, action.id, { phase: state.phase, attempt: NO_ATTEMPT, at });
-  return readAction(database, action.id);
+  return touch(database, action, at);
 }
 
-/** Most actions have neither children nor anybody that waits for their end: what is not written is not read and removed again. */
-function isNeeded(database: Database, action: ActionRecord, effect: Effect): boolean {
-  switch (effect.type) {
-    case "ended":
-      return endConcerns(database, action);
-    case "abortChildren":
-      // It has ended: no child can be added any more.
-      return hasUnfinishedChildren(database, action);
-    default:
-      return true;
-  }
+/**
+ * Most actions that end have neither children nor anybody that waits for their end: what is not written is not read and removed
+ * again. Receivers of the end of a run have to hear of it, and actions that wait for the same result. A parent that gives its
+ * capacity back later finds out by itself (effect `resume`).
+ */
+function needed(database: Database, action: ActionRecord, effects: readonly Effect[]): readonly Effect[] {
+  if (!effects.some(({ type }) => type === "ended" || type === "abortChildren")) return effects;
+  const { runId, parent, key, cache } = action;
+  // It has ended: no child can be added any more.
+  const others = database.get(
+    `SELECT EXISTS (SELECT 1 FROM actions WHERE run_id = ?1 AND parent = ?2 AND ended_at IS NULL) AS has_children,
+       EXISTS (SELECT 1 FROM actions WHERE run_id = ?1 AND actions.name = +?3 AND suspended = 'parked') AS parent_waits`,
+    runId,
+    key.action,
+    parent ?? "",
+  );
+  const isHeard = parent === undefined || cache !== undefined || others?.["parent_waits"] === 1;
+  return effects.filter(({ type }) => {
+    if (type === "abortChildren") return others?.["has_children"] === 1;
+    return type !== "ended" || isHeard;
+  });
 }
 
 function hasUnfinishedChildren(database: Database, { runId, key }: ActionRecord): boolean {
   const sql = "SELECT 1 FROM actions WHERE run_id = ? AND parent = ? AND ended_at IS NULL LIMIT 1";
   return database.get(sql, runId, key.action) !== undefined;
-}
-
-/**
- * Has anybody to hear of the end of this action: receivers of that of a run, actions that wait for the same result, a parent
- * that gave its capacity back? A parent that does so later finds out by itself (effect `resume`).
- */
-function endConcerns(database: Database, { runId, parent, cache }: ActionRecord): boolean {
-  if (parent === undefined || cache !== undefined) return true;
-  const isParked = `SELECT 1 FROM actions WHERE run_id = ? AND ${IS_NAMED} AND suspended = 'parked'`;
-  return database.get(isParked, runId, parent) !== undefined;
 }
 
 function insertEffect(database: Database, id: number, effect: Effect, at: number): void {

@@ -2,10 +2,10 @@
 import type { ActionRecord } from "../../domain/action-record.ts";
 import type { ActionState } from "../../domain/action.ts";
 import { ROOT_ACTION } from "../../domain/ids.ts";
-import { isTerminal, type Phase } from "../../domain/phase.ts";
+import type { Phase } from "../../domain/phase.ts";
 import type { CallerRecord } from "../../domain/principal.ts";
 import type { Database, Row } from "../../sqlite/database.ts";
-import { ACTION_COLUMNS, IS_NAMED, toAction } from "./rows.ts";
+import { IS_NAMED, toActionOf } from "./rows.ts";
 
 /** Attempts count from 1. An event of none is no phase in the history of one. */
 export const NO_ATTEMPT = 0;
@@ -15,10 +15,14 @@ interface ActionEventRow extends Pick<ActionState, "phase" | "attempt" | "reason
   readonly by?: CallerRecord | undefined;
 }
 
-/** Appends the event; the number that it returns is for its action's row. */
-export function insertEvent(database: Database, id: number, event: ActionEventRow): number {
-  const { lastId } = database.run(
-    "INSERT INTO events (action_id, attempt, phase, reason, at, asked_by) VALUES (?, ?, ?, ?, ?, ?)",
+/** The number that the next event gets: what changes an action stamps it with that first, and appends the event then. */
+export const NEXT_SEQ = "(SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'events')";
+
+/** Appends the event that has stamped its action with `seq`, or one right before it. */
+export function insertEvent(database: Database, id: number, seq: number, event: ActionEventRow): void {
+  database.run(
+    "INSERT INTO events (seq, action_id, attempt, phase, reason, at, asked_by) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    seq,
     id,
     event.attempt,
     event.phase,
@@ -26,14 +30,18 @@ export function insertEvent(database: Database, id: number, event: ActionEventRo
     event.at,
     event.by?.who ?? null,
   );
-  return lastId;
 }
 
-/** Appends the event and stamps the action with its sequence number, which it returns. */
-export function recordEvent(database: Database, id: number, event: ActionEventRow): number {
-  const seq = insertEvent(database, id, event);
-  database.run("UPDATE actions SET seq = ? WHERE id = ?", seq, id);
-  return seq;
+/** The action stays as it is, but those who watch it are to read it again. */
+export function touch(
+  database: Database,
+  { id, key }: Pick<ActionRecord, "id" | "key">,
+  at: number,
+): ActionRecord {
+  const row = database.get(`UPDATE actions SET seq = ${NEXT_SEQ} WHERE id = ? RETURNING *`, id) as Row;
+  const action = toActionOf(key, row);
+  insertEvent(database, id, action.seq, { phase: action.state.phase, attempt: NO_ATTEMPT, at });
+  return action;
 }
 
 /**
@@ -44,24 +52,12 @@ export function recordEvent(database: Database, id: number, event: ActionEventRo
 export function touchRoot(
   database: Database,
   before: Phase | undefined,
-  { runId, state }: ActionRecord,
+  { runId, key, state }: ActionRecord,
   at: number,
 ): ActionRecord[] {
   if ((before === "paused") === (state.phase === "paused")) return [];
-  const id = database.get(`SELECT id FROM actions WHERE run_id = ? AND ${IS_NAMED}`, runId, ROOT_ACTION)?.[
-    "id"
-  ];
-  const root = readAction(database, id as number);
-  if (isTerminal(root.state.phase)) return [];
-  recordEvent(database, root.id, { phase: root.state.phase, attempt: NO_ATTEMPT, at });
-  return [readAction(database, root.id)];
-}
-
-export function readAction(database: Database, id: number): ActionRecord {
-  return toAction(
-    database.get(
-      `SELECT ${ACTION_COLUMNS} FROM actions JOIN runs ON runs.id = actions.run_id WHERE actions.id = ?`,
-      id,
-    ) as Row,
-  );
+  const find = `SELECT id, ended_at FROM actions WHERE run_id = ? AND ${IS_NAMED}`;
+  const root = database.get(find, runId, ROOT_ACTION) as Row;
+  if (root["ended_at"] !== null) return [];
+  return [touch(database, { id: root["id"] as number, key: { ...key, action: ROOT_ACTION } }, at)];
 }

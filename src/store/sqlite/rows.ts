@@ -1,7 +1,7 @@
 /** Rows of the database to records and back. */
 import { BoxkiteError, messageOf } from "../../domain/errors.ts";
 import type { ActionState } from "../../domain/action.ts";
-import type { ProjectKey } from "../../domain/ids.ts";
+import type { ProjectKey, RunKey } from "../../domain/ids.ts";
 import type { ActionRecord } from "../../domain/action-record.ts";
 import { EVERYONE, type Authority } from "../../domain/principal.ts";
 import type { ProjectRecord } from "../../domain/project.ts";
@@ -73,15 +73,16 @@ export const LIVE = "((phase IN ('initializing', 'running') OR suspended = 'wait
 export const ACTION_COLUMNS = "actions.*, runs.project, runs.domain, runs.name AS r_name";
 
 export function toAction(row: Row): ActionRecord {
+  const run = { project: text(row["project"]), domain: text(row["domain"]), run: text(row["r_name"]) };
+  return toActionOf(run, row);
+}
+
+/** `row`: without the columns of its run. */
+export function toActionOf({ project, domain, run }: RunKey, row: Row): ActionRecord {
   return {
     id: row["id"] as number,
     runId: row["run_id"] as number,
-    key: {
-      project: text(row["project"]),
-      domain: text(row["domain"]),
-      run: text(row["r_name"]),
-      action: text(row["name"]),
-    },
+    key: { project, domain, run, action: text(row["name"]) },
     parent: optionalText(row["parent"]),
     kind: text(row["kind"]) as ActionRecord["kind"],
     group: text(row["group_name"]),
