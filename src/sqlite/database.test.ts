@@ -40,11 +40,11 @@ test("lists of values need no statement for each length", async (t) => {
   assert.equal(prepare.mock.callCount(), 2);
 });
 
-test("a change that has its commit for itself needs no savepoint, and is undone as a whole", async (t) => {
+test("changes that share a commit need no savepoints; where one fails, it alone is undone", async (t) => {
   const database = openStoreDatabase(":memory:");
   t.after(() => database.close());
   const prepare = t.mock.method(DatabaseSync.prototype, "prepare");
-  const leases = () => database.get("SELECT count(*) AS n FROM leases")?.["n"];
+  const leases = () => database.all("SELECT name FROM leases ORDER BY name").map(({ name }) => name);
   const take = (name: string) =>
     database.run("INSERT INTO leases (name, owner, fence) VALUES (?, 'us', 1)", name);
   const failing = () => {
@@ -54,13 +54,39 @@ test("a change that has its commit for itself needs no savepoint, and is undone 
   const savepoints = () =>
     prepare.mock.calls.filter(({ arguments: [sql] }) => sql.startsWith("SAVEPOINT")).length;
   await assert.rejects(database.write(failing), /not so/u);
-  assert.deepEqual([leases(), savepoints()], [0, 0]);
-  const both = await Promise.allSettled([database.write(failing), database.write(() => take("b"))]);
+  await Promise.all(["b", "c"].map((name) => database.write(() => take(name))));
+  assert.deepEqual([leases(), savepoints()], [["b", "c"], 0]);
+  const changes = [() => take("d"), failing, () => take("e")].map((change) => database.write(change));
   assert.deepEqual(
-    both.map(({ status }) => status),
-    ["rejected", "fulfilled"],
+    (await Promise.allSettled(changes)).map(({ status }) => status),
+    ["fulfilled", "rejected", "fulfilled"],
   );
-  assert.deepEqual([leases(), savepoints()], [1, 1]);
+  assert.deepEqual([leases(), savepoints()], [["b", "c", "d", "e"], 1]);
+});
+
+test("a value of a transaction is read once in it, and again in the next one", async (t) => {
+  const database = openStoreDatabase(":memory:");
+  t.after(() => database.close());
+  let reads = 0;
+  const count = database.ofTransaction(() => ++reads);
+  const asked = Promise.all([database.write(() => count.value), database.write(() => count.value)]);
+  assert.deepEqual(await asked, [1, 1]);
+  assert.equal(await database.write(() => count.value), 2);
+  const forgotten = database.write(() => {
+    const before = count.value;
+    count.forget();
+    return [before, count.value];
+  });
+  assert.deepEqual(await forgotten, [3, 4]);
+  // All is done again beside one that fails: what a transaction that was undone had read does not count.
+  const [failed, asks] = await Promise.allSettled([
+    database.write(() => {
+      throw new Error(`read ${count.value}`);
+    }),
+    database.write(() => count.value),
+  ]);
+  assert.match(String(failed.status === "rejected" && failed.reason), /read 6/u);
+  assert.deepEqual(asks, { status: "fulfilled", value: 6 });
 });
 
 test("a damaged file is refused, whatever is wrong with it", async (t) => {

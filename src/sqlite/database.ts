@@ -17,9 +17,11 @@ export interface Database {
   /**
    * Runs `work` inside a transaction and resolves with its result once that is on disk. Calls made in
    * the same turn of the event loop share one commit; if `work` throws, only its own changes are
-   * undone.
+   * undone. It may be called twice: what it does outside of the database must not matter.
    */
   write<T>(work: () => T): Promise<T>;
+  /** A value that `read` reads at most once in each transaction, until it is told to forget it. Only for use inside of `write`. */
+  ofTransaction<T>(read: () => T): { readonly value: T; forget(): void };
   /** Throws DATA_DIRECTORY_UNUSABLE where the file was removed, moved or replaced since it was opened. */
   check(): void;
   close(): void;
@@ -58,21 +60,38 @@ export function openDatabase(of: DatabaseFile): Database {
     const batch = jobs;
     jobs = [];
     if (batch.length === 0) return;
-    const settle: (() => void)[] = [];
+    let settle: (() => void)[];
     try {
       check();
-      prepared("BEGIN IMMEDIATE").run();
-      // The changes of a job that has the commit for itself are undone with the transaction.
-      const one = batch.length === 1 ? perform : performBesideOthers;
-      for (const job of batch) settle.push(one(job));
+      begin();
+      try {
+        settle = batch.map(perform);
+      } catch (error) {
+        // The changes of a job that has the commit for itself are undone with the transaction.
+        if (batch.length === 1) throw error;
+        // Rare: savepoints for all cost more than to do all again.
+        rollBack();
+        begin();
+        settle = batch.map(performBesideOthers);
+      }
       prepared("COMMIT").run();
     } catch (error) {
       // The only job failed, or the commit itself, e.g. the disk is full: no change of the batch is on disk.
-      if (sqlite.isTransaction) prepared("ROLLBACK").run();
+      rollBack();
       for (const job of batch) job.reject(explained(error, of));
       return;
     }
     for (const done of settle) done();
+  };
+
+  let transactions = 0;
+  const begin = () => {
+    transactions++;
+    prepared("BEGIN IMMEDIATE").run();
+  };
+  const rollBack = () => {
+    // Some errors have ended the transaction.
+    if (sqlite.isTransaction) prepared("ROLLBACK").run();
   };
 
   const perform = (job: Job): (() => void) => {
@@ -118,6 +137,16 @@ export function openDatabase(of: DatabaseFile): Database {
         if (jobs.length === 0) setImmediate(flush);
         jobs.push({ work, resolve: resolve as (value: unknown) => void, reject });
       }),
+    ofTransaction: <T>(first: () => T) => {
+      let known: { readonly transaction: number; readonly value: T } | undefined;
+      return {
+        get value() {
+          if (known?.transaction !== transactions) known = { transaction: transactions, value: first() };
+          return known.value;
+        },
+        forget: () => (known = undefined),
+      };
+    },
     check,
     close: () => {
       if (closed) return;

@@ -252,6 +252,18 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     assert.notEqual(await next.advance(admission), "conflict");
   });
 
+  check("also in the very commit in which it is lost", async ({ store, work }) => {
+    const { root } = await createRun(store, "r1");
+    const admission = { action: root, state: admitted(root), effects: [], at: NOW };
+    const [before, next, after] = await Promise.allSettled([
+      work.postponeEffect(1, NOW),
+      store.acquire("second"),
+      work.advance(admission),
+    ]);
+    assert.deepEqual([before.status, next.status, after.status], ["fulfilled", "fulfilled", "rejected"]);
+    assert.equal((await reload(store, root)).version, root.version);
+  });
+
   check(
     "an effect that was put off is due again at its time, after those that were not",
     async ({ store, work }) => {

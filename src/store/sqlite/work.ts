@@ -21,6 +21,7 @@ const DEMAND_COLUMNS = `${ACTION_COLUMNS}, runs.settings ->> 'maxConcurrency' AS
   json_object('requests', definition -> 'requests', 'limits', definition -> 'limits') AS resources`;
 
 export function workStore(database: Database, notify: OnChange): Pick<Store, "acquire"> {
+  const lease = database.ofTransaction(() => database.get(LEASE));
   return {
     acquire: async (owner) => {
       const fence = await database.write(() => {
@@ -29,15 +30,22 @@ export function workStore(database: Database, notify: OnChange): Pick<Store, "ac
            ON CONFLICT DO UPDATE SET owner = excluded.owner, fence = fence + 1 RETURNING fence`,
           owner,
         );
+        lease.forget();
         return row?.["fence"] as number;
       });
-      return work(database, owner, fence, notify);
+      return work(database, owner, { fence, lease }, notify);
     },
   };
 }
 
-function work(database: Database, owner: string, fence: number, notify: OnChange): Work {
-  const isOwner = () => database.get(LEASE)?.["fence"] === fence;
+/** `fence`: of this owner; `lease`: the row of the last one. */
+interface Held {
+  readonly fence: number;
+  readonly lease: { readonly value: Row | undefined };
+}
+
+function work(database: Database, owner: string, { fence, lease }: Held, notify: OnChange): Work {
+  const isOwner = () => lease.value?.["fence"] === fence;
   const nothingWaits = (now: number) =>
     database.get("SELECT 1 FROM waiting_runs WHERE not_before <= ? LIMIT 1", now) === undefined;
   const write = <T>(change: () => T): Promise<T> =>
@@ -45,7 +53,7 @@ function work(database: Database, owner: string, fence: number, notify: OnChange
       if (!isOwner())
         throw new BoxkiteError(
           "LEASE_LOST",
-          `${text(database.get(LEASE)?.["owner"])} drives the runs now, not ${owner}`,
+          `${text(lease.value?.["owner"])} drives the runs now, not ${owner}`,
           {
             hint: "use the server that has taken over the store; end it before this one is started again",
           },
