@@ -23,14 +23,14 @@ export type Choose = (
 
 export interface Apply {
   /**
-   * Resolves with the action after the change, or undefined if the event was stale or the action is unknown. `read`: the action
-   * as it was just read, so that it is not read again.
+   * Resolves with the action after the change, or undefined if the event was stale or the action is unknown. `known`: the action
+   * as the caller knows it; it is read only where that turns out to be out of date.
    */
   (
     key: ActionKey,
     event: ActionEvent | Choose,
     extra?: Extra,
-    read?: ActionRecord,
+    known?: ActionRecord,
   ): Promise<ActionRecord | undefined>;
 }
 
@@ -39,11 +39,9 @@ export function createApply(
   work: Pick<Work, "advance">,
   clock: Clock,
 ): Apply {
-  return async (key, what, always = {}, read?) => {
-    let known = read;
-    for (;;) {
-      const action = known ?? (await store.getAction(key));
-      known = undefined;
+  return async (key, what, always = {}, known?) => {
+    for (let isRead = known === undefined; ; isRead = true) {
+      const action = isRead ? await store.getAction(key) : known;
       if (action === undefined) return undefined;
       const at = clock.now();
       const chosen = typeof what === "function" ? await what(action, at) : { event: what, extra: always };
@@ -54,7 +52,10 @@ export function createApply(
       } = chosen;
       const begun = start && transition(action.state, action.policy, start, at);
       const next = transition((begun ?? action).state, action.policy, event, at);
-      if (next === undefined) return undefined;
+      if (next === undefined) {
+        if (isRead) return undefined;
+        continue;
+      }
       const stored = await work.advance({
         ...extra,
         action,

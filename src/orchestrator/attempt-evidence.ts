@@ -17,6 +17,8 @@ import { attemptPrefix, rawDataPrefix } from "./paths.ts";
 export interface EvidenceSubject {
   readonly spec: AttemptSpec;
   readonly program: Program;
+  /** URI prefix of its outputs, without a slash at its end. */
+  readonly outputPrefix: string;
   /** URI prefixes of what the attempt writes. */
   readonly prefixes: readonly string[];
 }
@@ -33,6 +35,8 @@ export interface AttemptEvidenceOptions extends EvidenceSubject {
 
 export interface AttemptEvidence {
   readonly image: ResolvedImage;
+  /** URI prefix of its outputs, without a slash at its end. */
+  readonly outputPrefix: string;
   /** Its image was to start a runtime, and that has not asked for its inputs so far. */
   readonly awaitsRuntime: boolean;
   /** `exit`: undefined where its process still runs. */
@@ -50,13 +54,12 @@ export function evidenceSubject(of: {
   const { run, action, definition, spec } = of;
   const { attempt } = spec.key;
   const { rawDataPrefix: raw } = run.settings;
+  const outputPrefix = attemptPrefix(run.baseUri, action.key, attempt);
   return {
     spec,
+    outputPrefix,
     program: programOf(definition, spec.limits.memoryBytes),
-    prefixes: [
-      attemptPrefix(run.baseUri, action.key, attempt),
-      ...(raw === undefined ? [] : [rawDataPrefix(raw, action.key, attempt)]),
-    ],
+    prefixes: [outputPrefix, ...(raw === undefined ? [] : [rawDataPrefix(raw, action.key, attempt)])],
   };
 }
 
@@ -79,6 +82,7 @@ export function createAttemptEvidence(options: AttemptEvidenceOptions): AttemptE
   };
   return {
     image: spec.image,
+    outputPrefix: options.outputPrefix,
     get awaitsRuntime() {
       return spec.image.source !== "host" && program.language !== undefined && traffic.hasBegun === false;
     },

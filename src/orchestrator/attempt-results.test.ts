@@ -8,7 +8,6 @@ import type { ActionRecord } from "../domain/action-record.ts";
 import type { AttemptExit, AttemptFacts, AttemptRecord } from "../domain/attempt.ts";
 import { NO_PROGRAM } from "../../test/helpers/evidence.ts";
 import type { Written } from "../domain/outcome/evidence.ts";
-import type { RunRecord } from "../domain/run.ts";
 import { createRedactor } from "../lib/redact.ts";
 import { createAttemptResults } from "./attempt-results.ts";
 
@@ -16,8 +15,10 @@ const ACTION = actionRecord(1, "a0", { phase: "running", attempt: 2 });
 const ENDED = actionRecord(1, "a0", { phase: "succeeded", attempt: 2 });
 const QUEUED = actionRecord(1, "a0", { phase: "queued", attempt: 2 });
 const KEY = { ...ACTION.key, attempt: 2 };
+const PREFIX = "s3://b/r/a0/2";
 const EVIDENCE = {
   image: IMAGE,
+  outputPrefix: PREFIX,
   collect: async (written: Written, exit: AttemptExit | undefined) => ({
     written,
     exit: exit ?? { reason: "exited" as const, outOfMemory: false },
@@ -29,7 +30,6 @@ const EVIDENCE = {
   }),
 };
 const SECRET = randomBytes(32).toString("base64url");
-const PREFIX = "s3://b/r/a0/2";
 
 interface SubjectOptions {
   readonly written?: Written;
@@ -51,7 +51,6 @@ function subject({
   const read: string[] = [];
   const results = createAttemptResults({
     store: {
-      getRun: async () => ({ baseUri: "s3://b/r" }) as RunRecord,
       getAction: async () => (isGone ? undefined : ACTION),
       listAttempts: async () => attempts as AttemptRecord[],
     },

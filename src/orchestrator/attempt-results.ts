@@ -12,11 +12,10 @@ import type { Store, Work } from "../store/store.ts";
 import type { Apply, StartEvent } from "./apply.ts";
 import { eventOf, shortened } from "./attempt-event.ts";
 import type { AttemptEvidence } from "./attempt-evidence.ts";
-import { attemptPrefix } from "./paths.ts";
 import { redactedOutcome, type RedactorOf } from "./redaction.ts";
 
 export interface AttemptResultsOptions {
-  readonly store: Pick<Store, "getRun" | "getAction" | "listAttempts">;
+  readonly store: Pick<Store, "getAction" | "listAttempts">;
   readonly work: Pick<Work, "recordAttempt">;
   readonly apply: Apply;
   /** What the task wrote under an output prefix, from which the redactor removes its secrets. */
@@ -25,7 +24,7 @@ export interface AttemptResultsOptions {
   readonly clock: Clock;
 }
 
-type CollectedEvidence = Pick<AttemptEvidence, "image" | "collect">;
+type CollectedEvidence = Pick<AttemptEvidence, "image" | "outputPrefix" | "collect">;
 
 /** What the action made of a result: it counts, with the error if it is a failure. */
 export interface Counted {
@@ -40,7 +39,10 @@ export interface Begun {
   readonly start: AttemptStart | undefined;
 }
 
-/** Each resolves with undefined where the result does not count: the action had moved on before. */
+/**
+ * Each resolves with undefined where the result does not count: the action had moved on before. `action`: as it is known to
+ * be, which may be out of date.
+ */
 export interface AttemptResults {
   /** Its process is over. `begun`: where that it began is not recorded yet. */
   ended(
@@ -63,9 +65,6 @@ export function createAttemptResults(options: AttemptResultsOptions): AttemptRes
   const redactorOf = ({ key, state }: ActionRecord): Redactor =>
     options.redactorOf({ ...key, attempt: state.attempt });
 
-  const prefixOf = async ({ key, state }: ActionRecord): Promise<string> =>
-    attemptPrefix((await store.getRun(key))?.baseUri ?? "", key, state.attempt);
-
   const count = async (
     action: ActionRecord,
     judged: Outcome,
@@ -87,7 +86,12 @@ export function createAttemptResults(options: AttemptResultsOptions): AttemptRes
       outputUri: outcome.kind === "succeeded" ? prefix : undefined,
     };
     const event = eventOf(outcome, attempt, prefix, isRunning);
-    const applied = await apply(action.key, event, { attempt: facts, ...(begun && { start: begun }) });
+    const applied = await apply(
+      action.key,
+      event,
+      { attempt: facts, ...(begun && { start: begun }) },
+      action,
+    );
     return applied && { error, isRetried: !isTerminal(applied.state.phase) };
   };
 
@@ -112,9 +116,8 @@ export function createAttemptResults(options: AttemptResultsOptions): AttemptRes
 
   return {
     ended: async (action, exit, evidence, begun) => {
-      const prefix = await prefixOf(action);
+      const { image, outputPrefix: prefix } = evidence;
       const outcome = judge(await evidence.collect(await readWritten(prefix, redactorOf(action)), exit));
-      const { image } = evidence;
       const { startedAt = begun?.event.at, exitCode, endedAt = clock.now() } = exit;
       const beginning = { image, startedAt, ...(begun?.start && { start: begun.start }) };
       const end = { exitCode, endedAt };
@@ -125,7 +128,7 @@ export function createAttemptResults(options: AttemptResultsOptions): AttemptRes
     },
     notWatched: (action, outcome) => count(action, outcome, undefined, { endedAt: clock.now() }),
     written: async (action, evidence) => {
-      const prefix = await prefixOf(action);
+      const { outputPrefix: prefix } = evidence;
       const written = await readWritten(prefix, redactorOf(action));
       if (written.kind === "nothing") return undefined;
       const outcome = judge(await evidence.collect(written, undefined));

@@ -16,6 +16,7 @@ const ERROR: ActionError = { code: "E", message: "no\nway", hint: "try", kind: "
 const LINGER_MS = 30_000;
 const EVIDENCE = {
   image: IMAGE,
+  outputPrefix: "s3://b/r/a0/2",
   awaitsRuntime: false,
   collect: () => assert.fail("the results collect it"),
   close: () => {},

@@ -19,6 +19,7 @@ import { createReport, type ReportOptions } from "./attempt-report.ts";
 import type { AttemptResults, Counted } from "./attempt-results.ts";
 
 export interface AttemptWatchOptions extends ReportOptions {
+  /** With the attempt as its present one. */
   readonly action: ActionRecord;
   readonly evidence: AttemptEvidence;
   readonly sink: AttemptLog;
@@ -58,8 +59,10 @@ const SILENT =
   "the task's runtime has not asked for its inputs after 60 s: its code is still being loaded, or the image's ENTRYPOINT starts another program and does not run its arguments (docs/exit-codes.md)";
 
 export function createAttemptWatch(options: AttemptWatchOptions): AttemptWatch {
-  const { action, evidence, sink, apply, results, lingerMs, clock, log } = options;
+  const { evidence, sink, apply, results, lingerMs, clock, log } = options;
   const { image } = evidence;
+  /** As the last change that is made here has left it. */
+  let { action } = options;
   const { attempt } = action.state;
   const report = createReport(sink, options);
   let silence: Timer | undefined;
@@ -73,7 +76,9 @@ export function createAttemptWatch(options: AttemptWatchOptions): AttemptWatch {
   let lingersUntilMs: number | undefined;
 
   const recordNow = (event: ActionEvent, facts: Partial<AttemptFacts> = {}) =>
-    report.add(() => apply(action.key, event, { attempt: factsOf(facts) }));
+    report.add(async () => {
+      action = (await apply(action.key, event, { attempt: factsOf(facts) }, action)) ?? action;
+    });
   const factsOf = (facts: Partial<AttemptFacts>): AttemptFacts => ({
     attempt,
     image,

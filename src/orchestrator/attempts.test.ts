@@ -5,13 +5,14 @@ import { recordingLogger } from "../../test/helpers/recording-logger.ts";
 import { IMAGE } from "../../test/helpers/resolved-image.ts";
 import { steppedClock } from "../../test/helpers/stepped-clock.ts";
 import type { AttemptFacts, AttemptRecord } from "../domain/attempt.ts";
+import type { ActionRecord } from "../domain/action-record.ts";
 import { BoxkiteError } from "../domain/errors.ts";
 import { EVERYONE } from "../domain/principal.ts";
 import { NO_SETTINGS } from "../domain/run.ts";
 import type { ActionEvent } from "../domain/transition.ts";
 import type { AttemptObserver, Executor } from "../executors/executor.ts";
 import type { AttemptLogs } from "../logs/attempt-logs.ts";
-import type { Store } from "../store/store.ts";
+import type { AttemptSources, Store } from "../store/store.ts";
 import { attemptText, createAttempts } from "./attempts.ts";
 import { createObjectTraffic } from "./object-traffic.ts";
 import { createRedactor } from "../lib/redact.ts";
@@ -20,6 +21,23 @@ import { signingKeysOf } from "../../test/helpers/signing-keys.ts";
 const ACTION = actionRecord(1, "a0", { phase: "initializing", attempt: 1 }, { specDigest: "digest" });
 const KEY = { ...ACTION.key, attempt: 1 };
 const STARTED = { reason: "exited", exitCode: 0, outOfMemory: false } as const;
+
+const SOURCES = {
+  run: {
+    id: 1,
+    key: KEY,
+    baseUri: "s3://b/r",
+    settings: NO_SETTINGS,
+    createdAt: 1,
+    authority: EVERYONE,
+  },
+  definition: { image: "image:1", command: [], args: [], env: {}, requests: {}, limits: {} },
+  image: IMAGE,
+} as unknown as AttemptSources;
+const UNPINNED: Partial<Store> = {
+  attemptSources: async () => ({ ...SOURCES, image: undefined }),
+  runImages: async () => [],
+};
 
 interface SubjectOptions {
   readonly store?: Partial<Store>;
@@ -62,20 +80,11 @@ function subject(options: SubjectOptions = {}) {
   const attempts = createAttempts({
     reuseNotes: { startedCold: async (_run, task, reason) => void notes.push([task.image, reason]) },
     store: {
-      getRun: async () => ({
-        id: 1,
-        key: KEY,
-        baseUri: "s3://b/r",
-        settings: NO_SETTINGS,
-        createdAt: 1,
-        authority: EVERYONE,
-      }),
-      getAction: async () => ACTION,
-      getSpec: async (digest: string) => {
-        assert.equal(digest, "digest");
-        return { definition: { image: "image:1", command: [], args: [], env: {}, requests: {}, limits: {} } };
+      attemptSources: async (action: ActionRecord) => {
+        assert.equal(action.specDigest, "digest");
+        return SOURCES;
       },
-      runImages: async () => [IMAGE],
+      getAction: async () => ACTION,
       listAttempts: async () => [{ attempt: 1, outcome: "aborted" } as AttemptRecord],
       ...options.store,
     } as unknown as Store,
@@ -158,26 +167,26 @@ test("an attempt whose log cannot be closed is forgotten", async () => {
 });
 
 test("an action that has lost its run or its task is lost", async () => {
-  for (const missing of [{ getRun: async () => undefined }, { getSpec: async () => undefined }]) {
-    const { attempts, clock, events, lost, lines, calls } = subject({ store: missing });
-    attempts.supervise(ACTION);
-    await clock.step(0);
-    assert.deepEqual(events, [lost("action 1 has lost its run or task")]);
-    assert.deepEqual(lines, [
-      {
-        level: "error",
-        message: "an attempt could not be started or watched",
-        attempt: "p/d/r/a0/1",
-        error: "action 1 has lost its run or task",
-      },
-    ]);
-    assert.deepEqual(calls, []);
-  }
+  const { attempts, clock, events, lost, lines, calls } = subject({
+    store: { attemptSources: async () => undefined },
+  });
+  attempts.supervise(ACTION);
+  await clock.step(0);
+  assert.deepEqual(events, [lost("action 1 has lost its run or task")]);
+  assert.deepEqual(lines, [
+    {
+      level: "error",
+      message: "an attempt could not be started or watched",
+      attempt: "p/d/r/a0/1",
+      error: "action 1 has lost its run or task",
+    },
+  ]);
+  assert.deepEqual(calls, []);
 });
 
 test("an image that is not there fails the attempt, which never starts", async () => {
   const { attempts, clock, events, calls, lines } = subject({
-    store: { runImages: async () => [] },
+    store: UNPINNED,
     executor: {
       resolveImage: async () => {
         throw new BoxkiteError("IMAGE_NOT_FOUND", "there is no image:1", { hint: "push it" });

@@ -110,10 +110,12 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   };
 
   const begin = async (action: ActionRecord, key: AttemptKey, attempt: Supervised): Promise<void> => {
-    const { run, definition } = await describe(store, action);
+    const sources = await store.attemptSources(action);
+    if (sources === undefined) throw new Error(`action ${action.id} has lost its run or task`);
+    const { run, definition } = sources;
     let image: ResolvedImage;
     try {
-      image = await imageOfRun(options, run, definition.image);
+      image = sources.image ?? (await imageOfRun(options, run, definition.image));
     } catch (error) {
       return end(action, imageOutcome(error, definition.image));
     }
@@ -235,13 +237,6 @@ export function createAttempts(options: AttemptsOptions): Attempts {
       await Promise.allSettled(all.map(async ({ watch: watching }) => watching?.close()));
     },
   };
-}
-
-async function describe(store: Store, action: ActionRecord) {
-  const [run, spec] = await Promise.all([store.getRun(action.key), store.getSpec(action.specDigest ?? "")]);
-  if (run === undefined || spec === undefined)
-    throw new Error(`action ${action.id} has lost its run or task`);
-  return { run, definition: spec.definition };
 }
 
 function keyOf(action: ActionRecord): AttemptKey {

@@ -19,7 +19,7 @@ import type { RunNote } from "../domain/run-note.ts";
 import type { NewRun, RunRecord } from "../domain/run.ts";
 import type { Session, SessionKind } from "../domain/session.ts";
 import type { RuntimeFit } from "../domain/runtime-fit.ts";
-import type { ResourceAmounts, StoredSpec } from "../domain/task.ts";
+import type { ResourceAmounts, StoredSpec, TaskDefinition } from "../domain/task.ts";
 import type { Effect } from "../domain/transition.ts";
 import type { StoreReader } from "./reader.ts";
 
@@ -47,6 +47,14 @@ export interface UnfinishedChild {
   readonly id: number;
   readonly runId: number;
   readonly parent: string;
+}
+
+/** What an attempt is made from. */
+export interface AttemptSources {
+  readonly run: RunRecord;
+  readonly definition: TaskDefinition;
+  /** The one that the run uses for the task's reference; undefined where it has not used that yet. */
+  readonly image: ResolvedImage | undefined;
 }
 
 /** Why an action is not accepted. */
@@ -109,6 +117,9 @@ export interface Store extends StoreReader {
   parkedFor(cacheKey: string): Promise<readonly ActionRecord[]>;
   /** Children that have not ended. */
   liveChildren(action: ActionRecord, limit: number): Promise<readonly ActionRecord[]>;
+
+  /** Undefined where the run or the task of the action is gone. */
+  attemptSources(action: Pick<ActionRecord, "runId" | "specDigest">): Promise<AttemptSources | undefined>;
 
   /** Does the action have children that have not ended? */
   awaitsChildren(action: ActionRecord): Promise<boolean>;

@@ -3,6 +3,7 @@ import { EventEmitter } from "node:events";
 import type { Store } from "../store.ts";
 import type { OnChange } from "../reader.ts";
 import { actionStore } from "./actions.ts";
+import { attemptSources } from "./attempt-sources.ts";
 import { buildStore } from "./builds.ts";
 import { imageFactsStore } from "./image-facts.ts";
 import { imagePinsStore } from "./image-pins.ts";
@@ -36,6 +37,7 @@ export function openSqliteStore(file: string, onMigration?: OnMigration): Store 
     ...imagePinsStore(database),
     ...pastCallsStore(database),
     ...actionStore(database, notify),
+    ...attemptSources(database),
     ...firstShown(database),
     ...liveAttempts(database),
     ...workStore(database, notify),
