@@ -47,6 +47,21 @@ export interface Dispatcher {
   stop(): Promise<void>;
 }
 
+/** What was read of a run. */
+interface WaitingRun {
+  /** What waits the longest. */
+  readonly head: Demand;
+  /** In the order in which it may start; what was chosen is removed. */
+  readonly waiting: Demand[];
+}
+
+interface Lacking {
+  readonly head: Demand;
+  /** What keeps it from starting. */
+  readonly lack: string;
+  readonly isOldest: boolean;
+}
+
 /** Runs that are read at a time, those that wait the longest first. */
 const RUNS_PER_READ = 100;
 /** Pause after a pass that failed. */
@@ -122,37 +137,75 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       if (passes.isStopped || counted.computing >= options.maxParallel) return "stop";
       const full = fullReason(queue, counted.computingInQueue(queue.name));
       if (full !== undefined) shown.set(queue.name, full);
-      const heads = await work.queueHeads(queue.name, clock.now(), RUNS_PER_READ, [...blocked]);
+      const free = Math.min(most - admissions, options.maxParallel - counted.computing);
+      const heads = await work.queueHeads(queue.name, clock.now(), RUNS_PER_READ, [...blocked], free);
       if (full !== undefined) {
         for (const head of heads) await showWaiting(head, full);
         return "next";
       }
-      const open: Demand[] = [];
-      for (const head of heads) {
-        if (mayStart(head, counted) && (await isPossible(head))) open.push(head);
-        else blocked.add(head.action.runId);
+      const ofRuns = Map.groupBy(heads, ({ action }) => action.runId);
+      const open: WaitingRun[] = [];
+      for (const [runId, [head, ...behind]] of ofRuns) {
+        if (head === undefined) continue;
+        if (mayStart(head, counted) && (await isPossible(head)))
+          open.push({ head, waiting: [head, ...behind] });
+        else blocked.add(runId);
       }
-      let moved = false;
-      const fewest = ({ action }: Demand) => counted.computingOfRunInQueue(action);
-      for (const head of open.toSorted((a, b) => fewest(a) - fewest(b))) {
-        if (!hasFreeSlot(queue, counted)) break;
-        const lack = lacks(head.takes, options.capacity, counted.used);
-        if (lack !== undefined) {
-          await showWaiting(head, lack);
-          // Resources are reserved for the oldest: smaller ones that came later would let it starve.
-          if (head === open[0]) return "stop";
-          continue;
-        }
-        moved = true;
-        const admitted = await admit(options, head.action);
-        if (admitted === undefined) continue;
-        counted.admit({ action: admitted, takes: head.takes });
-        attempts.supervise(admitted);
-        admissions++;
-        if (admissions === most) return "more";
-      }
-      if (!moved && heads.length < RUNS_PER_READ) return "next";
+      const { chosen, lacking } = choose(queue, open, counted, most - admissions);
+      for (const { head, lack } of lacking) await showWaiting(head, lack);
+      admissions += await admitAll(chosen, counted);
+      // Resources are reserved for the oldest: smaller ones that came later would let it starve.
+      if (lacking.some(({ isOldest }) => isOldest)) return "stop";
+      if (admissions >= most) return "more";
+      if (chosen.length === 0 && ofRuns.size < RUNS_PER_READ) return "next";
     }
+  };
+
+  /** What may begin now, the run with the fewest attempts first. It is counted already. */
+  const choose = (
+    queue: Queue,
+    open: readonly WaitingRun[],
+    counted: Load,
+    most: number,
+  ): { readonly chosen: readonly Demand[]; readonly lacking: readonly Lacking[] } => {
+    const chosen: Demand[] = [];
+    const lacking: Lacking[] = [];
+    const [oldest] = open;
+    let left = open;
+    while (chosen.length < most && hasFreeSlot(queue, counted)) {
+      const run = fewestFirst(left, counted);
+      const [next] = run?.waiting ?? [];
+      // More of this run may wait than was read, and it is its turn.
+      if (run === undefined || next === undefined) break;
+      const lack = lacks(next.takes, options.capacity, counted.used);
+      if (lack === undefined && mayStart(next, counted)) {
+        run.waiting.shift();
+        chosen.push(next);
+        counted.admit(next);
+        continue;
+      }
+      left = left.filter((other) => other !== run);
+      if (lack === undefined) continue;
+      const isOldest = run === oldest && next === run.head;
+      lacking.push({ head: next, lack, isOldest });
+      if (isOldest) break;
+    }
+    return { chosen, lacking };
+  };
+
+  /** They share a commit. Returns how many of them have begun. */
+  const admitAll = async (chosen: readonly Demand[], counted: Load): Promise<number> => {
+    const admissions = await Promise.allSettled(
+      chosen.map(async ({ action }) => {
+        const admitted = await admit(options, action);
+        if (admitted === undefined) counted.withdraw(action);
+        else attempts.supervise(admitted);
+        return admitted;
+      }),
+    );
+    const failed = admissions.find(({ status }) => status === "rejected");
+    if (failed?.status === "rejected") throw failed.reason;
+    return admissions.filter((one) => one.status === "fulfilled" && one.value !== undefined).length;
   };
 
   /** Nothing is reserved for an action that exceeds the whole capacity, which shrank since it was accepted. */
@@ -247,6 +300,16 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       await accepting?.catch(() => undefined);
     },
   };
+}
+
+/** The one with the fewest attempts; of several such, the first. */
+function fewestFirst(runs: readonly WaitingRun[], counted: Load): WaitingRun | undefined {
+  let fewest: { readonly run: WaitingRun; readonly computing: number } | undefined;
+  for (const run of runs) {
+    const computing = counted.computingOfRunInQueue(run.head.action);
+    if (fewest === undefined || computing < fewest.computing) fewest = { run, computing };
+  }
+  return fewest?.run;
 }
 
 function takesOf({ spec, cpuCap }: NewAction): ResourceAmounts {

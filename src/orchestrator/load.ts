@@ -77,15 +77,25 @@ export class Load {
     this.#count(live, 1);
   }
 
+  /** It was counted, but has not begun. */
+  withdraw({ id }: ActionRecord): void {
+    const live = this.#live.get(id);
+    if (live !== undefined) this.#drop(id, live);
+  }
+
   /** Updates the counts by a change. Returns whether it may let something start. */
   change(action: ActionRecord): boolean {
     const childrenChanged = this.#changeChildren(action);
     const live = this.#live.get(action.id);
     if (live === undefined || hasLiveAttempt(action.state)) return childrenChanged;
-    this.#count(live, -1);
-    this.#live.delete(action.id);
-    this.#liveIds.delete(live.name);
+    this.#drop(action.id, live);
     return true;
+  }
+
+  #drop(id: number, live: Live): void {
+    this.#count(live, -1);
+    this.#live.delete(id);
+    this.#liveIds.delete(live.name);
   }
 
   #changeChildren({ id, runId, parent, state }: ActionRecord): boolean {

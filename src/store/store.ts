@@ -190,13 +190,15 @@ export interface Work {
   waitingQueues(): Promise<readonly string[]>;
   /**
    * Of each run with an action in the queue that may start now, the one that waits the longest; at most `limit`
-   * runs, those that wait the longest first. `exceptRuns`: ids of runs to leave out.
+   * runs, those that wait the longest first. `exceptRuns`: ids of runs to leave out. `wanted`: where there are fewer runs,
+   * also those that wait next, the same number of each run, up to so many together; those of one run stand together.
    */
   queueHeads(
     queue: string,
     now: TimeMs,
     limit: number,
     exceptRuns?: readonly number[],
+    wanted?: number,
   ): Promise<readonly Demand[]>;
   /** Actions with an attempt that initializes, runs, or waits for capacity at the executor. */
   liveAttempts(): Promise<readonly Demand[]>;

@@ -427,6 +427,37 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     },
   );
 
+  check(
+    "of few runs as many are read as are wanted, in the order in which they wait",
+    async ({ store, work }) => {
+      for (const [name, first] of [
+        ["r1", 5],
+        ["r2", 9],
+      ] as const) {
+        const created = await store.createRun(newRun(name), newTask(ROOT_ACTION), []);
+        assert.ok(created !== "exists");
+        await step(work, created.root, { type: "admitted" });
+        for (const [child, waitedMs] of [
+          ["a", first],
+          ["b", 0],
+          ["c", 1],
+        ] as const) {
+          const waiting = { ...newTask(child, ROOT_ACTION), state: newTaskState(NOW - waitedMs) };
+          assert.equal(typeof (await store.createAction(created.run, waiting, LOCAL)), "object");
+        }
+      }
+      const read = async (wanted: number, limit = 10) =>
+        (await work.queueHeads("", NOW, limit, [], wanted)).map(
+          ({ action: { key } }) => key.run + key.action,
+        );
+      assert.deepEqual(await read(1), ["r2a", "r1a"]);
+      assert.deepEqual(await read(3), ["r2a", "r1a"]);
+      assert.deepEqual(await read(5), ["r2a", "r2c", "r1a", "r1c"]);
+      assert.deepEqual(await read(100), ["r2a", "r2c", "r2b", "r1a", "r1c", "r1b"]);
+      assert.deepEqual(await read(100, 2), ["r2a", "r1a"], "no run is left out for another's second");
+    },
+  );
+
   check("a cap of processors is kept, and an action takes no more than it gives", async ({ store, work }) => {
     const definition = { ...spec("large").definition, requests: { cpu: 64, memoryBytes: 1 } };
     const cpuCap = { asked: 64, given: 2 };

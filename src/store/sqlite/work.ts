@@ -92,22 +92,25 @@ function work(database: Database, owner: string, { fence, lease }: Held, notify:
         )
         .map((row) => text(row["queue"])),
     // CROSS JOIN keeps the order of the index, so that the read ends at the limit.
-    queueHeads: async (queue, now, limit, exceptRuns = []) =>
+    queueHeads: async (queue, now, limit, exceptRuns = [], wanted = 1) =>
       database
         .all(
           `SELECT ${DEMAND_COLUMNS} FROM waiting_runs
-           CROSS JOIN actions ON actions.id = (
+           CROSS JOIN actions ON actions.id IN (
              SELECT id FROM actions
              WHERE ${QUEUED} AND queue = ?1 AND run_id = waiting_runs.run_id AND not_before <= ?2 AND NOT ${HELD}
-             ORDER BY not_before, id LIMIT 1)
+             ORDER BY not_before, id LIMIT iif(?5 < 2, 1, (
+               SELECT max(1, CAST(min(?5, ?3) AS INTEGER) / max(1, count(*))) FROM (
+                 SELECT 1 FROM waiting_runs WHERE queue = ?1 AND not_before <= ?2 LIMIT +?3))))
            JOIN runs ON runs.id = actions.run_id LEFT JOIN task_specs ON task_specs.digest = actions.spec_digest
            WHERE waiting_runs.queue = ?1 AND waiting_runs.not_before <= ?2
              AND waiting_runs.run_id NOT IN (SELECT value FROM json_each(?4))
-           ORDER BY waiting_runs.not_before, waiting_runs.action_id LIMIT +?3`,
+           ORDER BY waiting_runs.not_before, waiting_runs.action_id, actions.not_before, actions.id LIMIT +?3`,
           queue,
           now,
           limit,
           JSON.stringify(exceptRuns),
+          wanted,
         )
         .map(toDemand),
     liveAttempts: async () =>
