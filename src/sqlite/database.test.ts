@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, StatementSync } from "node:sqlite";
 import { test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { temporaryDirectory } from "../../test/helpers/server.ts";
-import { openStoreDatabase } from "../store/sqlite/store-database.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
+import { openStoreDatabase } from "../store/sqlite/store-database.ts";
 
 test("the number of statements that are kept is bounded", (t) => {
   const database = openStoreDatabase(":memory:");
@@ -62,6 +63,30 @@ test("changes that share a commit need no savepoints; where one fails, it alone 
     ["fulfilled", "rejected", "fulfilled"],
   );
   assert.deepEqual([leases(), savepoints()], [["b", "c", "d", "e"], 1]);
+});
+
+test("a commit waits for others while there is something else to do, but not for long", async (t) => {
+  const database = openStoreDatabase(":memory:");
+  t.after(() => database.close());
+  let now = 0;
+  t.mock.method(performance, "now", () => now);
+  let commits = 0;
+  const run = StatementSync.prototype.run as (...values: unknown[]) => unknown;
+  t.mock.method(StatementSync.prototype, "run", function (this: StatementSync, ...values: unknown[]) {
+    if (this.sourceSQL === "COMMIT") commits++;
+    return run.apply(this, values);
+  });
+  await database.write(() => {});
+  assert.equal(commits, 1, "nothing else to do");
+  const changes: Promise<void>[] = [];
+  for (let turn = 0; turn < 24; turn++) {
+    changes.push(database.write(() => {}));
+    now++;
+    await nextTurn();
+  }
+  assert.equal(commits, 1 + 2, "each turn took a millisecond");
+  await Promise.all(changes);
+  assert.equal(commits, 1 + 3);
 });
 
 test("a value of a transaction is read once in it, and again in the next one", async (t) => {

@@ -15,8 +15,8 @@ export interface Database {
   all(sql: string, ...values: SQLInputValue[]): Row[];
   run(sql: string, ...values: SQLInputValue[]): { changes: number; lastId: number };
   /**
-   * Runs `work` inside a transaction and resolves with its result once that is on disk. Calls made in
-   * the same turn of the event loop share one commit; if `work` throws, only its own changes are
+   * Runs `work` inside a transaction and resolves with its result once that is on disk. Calls that come together share one
+   * commit, and so do those that come within 10 ms while the event loop is busy; if `work` throws, only its own changes are
    * undone. It may be called twice: what it does outside of the database must not matter.
    */
   write<T>(work: () => T): Promise<T>;
@@ -32,6 +32,14 @@ interface Job {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
+
+/**
+ * How long a change waits for others to share its commit while the process has other things to do: a commit blocks it for as long
+ * as the disk takes, which is more than most changes.
+ */
+const GATHER_MS = 10;
+/** A turn of the event loop that took less did nothing. */
+const IDLE_TURN_MS = 0.05;
 
 /** Cached prepared statements: enough for all fixed ones and the most common lists (lists.ts). */
 const MAX_STATEMENTS = 500;
@@ -55,6 +63,13 @@ export function openDatabase(of: DatabaseFile): Database {
 
   let jobs: Job[] = [];
   let closed = false;
+
+  /** Commits once there is nothing else to do, or the first change has waited long enough. */
+  const gather = (since: number, lastTurn = Number.NEGATIVE_INFINITY) => {
+    const now = performance.now();
+    if (now - lastTurn < IDLE_TURN_MS || now - since >= GATHER_MS) flush();
+    else setImmediate(gather, since, now);
+  };
 
   const flush = () => {
     const batch = jobs;
@@ -134,7 +149,7 @@ export function openDatabase(of: DatabaseFile): Database {
           reject(new Error(`${of.name} is closed`));
           return;
         }
-        if (jobs.length === 0) setImmediate(flush);
+        if (jobs.length === 0) setImmediate(gather, performance.now());
         jobs.push({ work, resolve: resolve as (value: unknown) => void, reject });
       }),
     ofTransaction: <T>(first: () => T) => {
