@@ -63,6 +63,8 @@ export interface BenchContext {
   row(row: Row): void;
   /** Runs when the benchmark is over, last first, also where it failed. */
   defer(work: () => unknown): void;
+  /** Runs after all that, for what is used until then. */
+  deferToEnd(work: () => unknown): void;
   /** A directory that is removed at the end; on the disk that durable figures are about. */
   directory(): Promise<string>;
   /** Aborts when the benchmark has used up its time. */

@@ -30,6 +30,7 @@ export async function runOne(benchmark: Benchmark, options: RunOptions): Promise
     count: (full, small) => (quick ? small : full),
     row: onRow,
     defer: (work) => void deferred.push(work),
+    deferToEnd: (work) => void deferred.unshift(work),
     directory: async () => {
       const directory = await mkdtemp(join(tmpdir(), "boxkite-bench-"));
       deferred.push(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));

@@ -20,6 +20,7 @@ export async function typescriptImage(context: BenchContext): Promise<string> {
   await copyFile(packedTarball(), join(directory, "boxkite.tgz"));
   await writeFile(join(directory, "Containerfile"), CONTAINERFILE);
   await outputOf("podman", ["build", "--pull=never", "--tag", NAME, directory]);
-  context.defer(() => outputOf("podman", ["rmi", "--force", NAME]));
+  // Not while a server makes containers of it: Podman would take the storage of one that is just being made.
+  context.deferToEnd(() => outputOf("podman", ["rmi", "--force", NAME]));
   return NAME;
 }

@@ -138,6 +138,28 @@ test("a name in use is found by 409, or by looking where an engine answers 500",
   assert.deepEqual(await podman.api.createContainer("x", {}), { kind: "exists" });
 });
 
+test("a container that Podman's storage has lost is listed, is not there, keeps its name, and is removed", async (t) => {
+  const lost = 'getting container from store "c1": container not known';
+  const answer: FakeAnswer = ({ method, path }, response) => {
+    if (path === "/libpod/containers/json") return [{ Id: "c1", Labels: null, State: "running" }];
+    if (method === "POST") return status(response, 500, 'name "x" is in use');
+    if (method === "GET") return status(response, 500, lost);
+    return (response.writeHead(204).end(), ANSWERED);
+  };
+  const { api, fake } = await connected(t, answer, "podman");
+  assert.deepEqual(await api.listContainers(["a=b"]), [{ id: "c1", labels: {} }]);
+  assert.equal(fake.calls.at(-1)?.query.get("filters"), '{"label":["a=b"]}');
+  assert.equal(fake.calls.at(-1)?.query.get("all"), "true");
+  assert.equal(await api.inspectContainer("c1"), undefined);
+  assert.deepEqual(await api.createContainer("x", {}), { kind: "exists" });
+  await api.removeContainer("c1");
+  assert.deepEqual([fake.calls.at(-1)?.method, fake.calls.at(-1)?.path], ["DELETE", "/containers/c1"]);
+
+  const docker = await connected(t, answer);
+  await assert.rejects(docker.api.inspectContainer("c1"), /container not known/u);
+  assert.equal(docker.fake.calls.length, 2);
+});
+
 test("other statuses are errors with the engine's words", async (t) => {
   const { api } = await connected(t, (_call, response) => status(response, 500, "disk is full"));
   await assert.rejects(api.startContainer("x"), (error: unknown) => {

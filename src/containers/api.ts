@@ -50,6 +50,7 @@ export interface EngineApi {
   startContainer(id: string): Promise<void>;
   /** Output from now on, multiplexed; ends with the container. Must be called BEFORE the start: see attempt-container.ts. */
   attachContainer(id: string): Promise<Duplex>;
+  /** Undefined also for what Podman's storage has lost (failures/storage.ts): it is listed, and can be removed. */
   inspectContainer(id: string): Promise<ContainerState | undefined>;
   /** Bytes that a running container has in use, without cached files that it does not use; undefined where that is not known. */
   memoryOf(id: string): Promise<number | undefined>;

@@ -1,6 +1,7 @@
 /** The REST API of a connected engine. Status 404 means that something does not exist. */
 import { createBackoff } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
+import { findFailure } from "../lib/failure-table.ts";
 import { isOnThisMachine } from "./address.ts";
 import type { EngineApi } from "./api.ts";
 import {
@@ -15,6 +16,7 @@ import {
   type EngineVersion,
   type Raw,
 } from "./decode.ts";
+import { REMNANT_FAILURES } from "./failures/storage.ts";
 import { CALL_TIMEOUT_MS, EngineResponseError, reasonOf, type CallOptions, type EngineHttp } from "./http.ts";
 import { createEngineNetworks } from "./networks.ts";
 import { decodeEvents, readPull } from "./streams.ts";
@@ -48,15 +50,29 @@ export function createEngineApi(
     if (absent.includes(status)) return undefined;
     throw new EngineResponseError(`${method} ${path.slice(prefix.length)}`, status, reasonOf(text));
   };
-  const inspect = async <T>(path: string, decode: (raw: Raw) => T): Promise<T | undefined> => {
-    let { status, text } = await http.call("GET", path);
+  const look = async (path: string) => {
+    const answer = await http.call("GET", path);
     // Podman 4.3 answers 500 while the object is being removed; the next answer is 404.
-    if (status >= 500) ({ status, text } = await http.call("GET", path));
-    if (status === 404) return undefined;
+    return answer.status >= 500 ? await http.call("GET", path) : answer;
+  };
+  const inspect = async <T>(path: string, decode: (raw: Raw) => T): Promise<T | undefined> => {
+    const { status, text } = await look(path);
+    if (status === 404 || isRemnant(status, text)) return undefined;
     if (status !== 200)
       throw new EngineResponseError(`GET ${path.slice(prefix.length)}`, status, reasonOf(text));
     return decode(parse(text));
   };
+  /** A remnant is never inspected with success, and keeps its name. */
+  const isNameInUse = async (name: string) => {
+    const { status, text } = await look(container(name, "/json"));
+    return status === 200 || isRemnant(status, text);
+  };
+  const isRemnant = (status: number, text: string) =>
+    engine === "podman" &&
+    status >= 500 &&
+    findFailure(REMNANT_FAILURES, { text: reasonOf(text) }, undefined) !== undefined;
+  // Podman's Docker-compatible list inspects each container: one remnant, or one that is removed meanwhile, and it fails.
+  const list = engine === "podman" ? "/v4.0.0/libpod/containers/json" : `${prefix}/containers/json`;
 
   return {
     address: http.address,
@@ -97,7 +113,7 @@ export function createEngineApi(
       // The engines use 404 here for a missing image only.
       if (status === 404) return { kind: "image_missing" };
       // Podman 4 answers 500 for a name in use; that the container exists proves it.
-      if (status >= 500 && (await inspect(container(name, "/json"), () => true))) return { kind: "exists" };
+      if (status >= 500 && (await isNameInUse(name))) return { kind: "exists" };
       throw new EngineResponseError("POST /containers/create", status, reasonOf(text));
     },
     putArchive: async (id, tar, { directory = "/", ownedByUser } = {}) => {
@@ -160,7 +176,7 @@ export function createEngineApi(
       }
     },
     listContainers: async (labels) => {
-      const text = await ask("GET", `${prefix}/containers/json`, {
+      const text = await ask("GET", list, {
         query: { all: true, filters: JSON.stringify({ label: labels }) },
       });
       return (parse(text ?? "[]") as unknown as Raw[]).map(decodeSummary);

@@ -307,6 +307,37 @@ function containerTests(engine: TestEngine): void {
     assert.deepEqual([exit.reason, exit.code], ["lost", "CONTAINER_REMOVED"]);
   });
 
+  const podmanOnly = { skip: engine.name === "podman" ? false : "docker has one place for both" };
+  test(
+    "a container that the engine's storage has lost is lost, listed, and removed",
+    podmanOnly,
+    async (t) => {
+      const spec = newSpec({ image, command: ["sh", "-c", `echo ready; ${KEEP_RUNNING}`] });
+      const first = executorOf(t);
+      const [recorder, resumed] = [new Recorder(), new Recorder()];
+      await first.start(spec, recorder.sink, recorder.observer);
+      await recorder.line("ready");
+      // To Podman with another database it is a container of another tool. Removing an image by force does the same.
+      const file = join(directory, "other.conf");
+      const places = { static_dir: "static", tmp_dir: "tmp", volume_path: "volumes" };
+      const lines = Object.entries(places).map(
+        ([key, name]) => `${key} = "${join(directory, "other", name)}"`,
+      );
+      await writeFile(file, ["[engine]", ...lines].join("\n"));
+      const removal = ["rm", "--storage", "--force", containerName(instance, spec.key)];
+      await engineOutput("podman", removal, { ...env, CONTAINERS_CONF: file });
+
+      assert.deepEqual(await first.list(), [spec.key]);
+      assert.equal(await api.inspectContainer(containerName(instance, spec.key)), undefined);
+      const second = executorOf(t);
+      await second.start(spec, resumed.sink, resumed.observer);
+      assert.equal((await resumed.ended).reason, "lost");
+      await second.release(spec.key);
+      assert.equal((await recorder.ended).reason, "lost");
+      assert.deepEqual(await second.list(), []);
+    },
+  );
+
   test("very long lines and bytes that are no text arrive", async (t) => {
     const script = "head -c 200000 /dev/zero | tr '\\0' x; echo; printf '\\377\\n'; echo end";
     const { recorder } = await run(t, executorOf(t), { command: ["sh", "-c", script] });

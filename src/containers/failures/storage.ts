@@ -24,6 +24,22 @@ export const STORAGE_FAILURES: readonly FailureRow<"ENGINE_FAILED", unknown>[] =
   },
 ];
 
+/**
+ * What Podman says of a container that its database has and its storage has not: a remnant. Removing an image by force
+ * takes the storage of containers that are made of it in the same moment, even of those that run. It is listed, as running
+ * perhaps, and can be removed by force.
+ */
+export const REMNANT_FAILURES: readonly FailureRow<"ENGINE_FAILED", unknown>[] = [
+  {
+    answers: { text: /\bcontainer not known\b/ },
+    code: "ENGINE_FAILED",
+    kind: "system",
+    retry: "never",
+    source:
+      "containers/storage errors.go, ErrContainerUnknown; Podman 4.3, GET /containers/ID/json: `getting container from store …: container not known`",
+  },
+];
+
 function retryHint(): string {
   return "Run again: an image was removed from the engine during the operation.";
 }
