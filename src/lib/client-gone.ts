@@ -8,3 +8,12 @@ export function isGone(response: ServerResponse | Http2ServerResponse): boolean 
   const { stream } = response as { readonly stream?: { readonly destroyed: boolean } };
   return stream?.destroyed ?? response.destroyed;
 }
+
+/**
+ * Calls back once when the response has closed: answered, or because its client has left; at once where that was before, as while
+ * it was found out who calls: the event does not come again.
+ */
+export function onceClosed(response: ServerResponse | Http2ServerResponse, closed: () => void): void {
+  if (isGone(response)) closed();
+  else response.once("close", closed);
+}

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
-import { isGone } from "../lib/client-gone.ts";
+import { onceClosed } from "../lib/client-gone.ts";
 import type { Html } from "./html.ts";
 
 /**
@@ -71,8 +71,7 @@ export function setCommonHeaders(response: Response, contentType: string, cacheC
 /** Aborts when the client is gone. */
 export function goneSignal(response: ServerResponse): AbortSignal {
   const gone = new AbortController();
-  response.once("close", () => gone.abort());
-  if (isGone(response)) gone.abort();
+  onceClosed(response, () => gone.abort());
   return gone.signal;
 }
 

@@ -1,6 +1,6 @@
 /** What was opened ends with the right to it: clients that watch connect again, and are refused. */
 import type { Identity } from "../domain/principal.ts";
-import { isGone } from "../lib/client-gone.ts";
+import { onceClosed } from "../lib/client-gone.ts";
 import type { Reproductions } from "../orchestrator/reproductions.ts";
 import type { AttemptEnds } from "./attempt-ends.ts";
 import type { Authenticated } from "./authenticate.ts";
@@ -28,9 +28,9 @@ export function createEnds(
     },
     endWithCaller: ({ by: { identity }, signal }, response) => {
       const end = () => void response.destroy();
-      if (signal !== undefined) stopWith(response, onAbort(signal, end));
-      else if (identity.kind === "attempt") stopWith(response, attempts.onEnd(identity.key, end));
-      else if (identity.kind === "reproduction") stopWith(response, reproductions.onEnd(identity.id, end));
+      if (signal !== undefined) onceClosed(response, onAbort(signal, end));
+      else if (identity.kind === "attempt") onceClosed(response, attempts.onEnd(identity.key, end));
+      else if (identity.kind === "reproduction") onceClosed(response, reproductions.onEnd(identity.id, end));
     },
   };
 }
@@ -39,9 +39,4 @@ function onAbort(signal: AbortSignal, end: () => void): () => void {
   if (signal.aborted) end();
   else signal.addEventListener("abort", end, { once: true });
   return () => signal.removeEventListener("abort", end);
-}
-
-function stopWith(response: Response, stop: () => void): void {
-  if (isGone(response)) stop();
-  else response.once("close", stop);
 }

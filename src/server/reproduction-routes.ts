@@ -13,6 +13,7 @@ import {
   type ReproductionPath,
 } from "../services/reproductions.ts";
 import { readSmallBody } from "../services/small-body.ts";
+import { onceClosed } from "../lib/client-gone.ts";
 import type { Request, Response } from "./listener.ts";
 
 /** Rejects with what is no fault of the caller or of the engine. */
@@ -29,7 +30,7 @@ export async function answerReproduction(
       throw new BoxkiteError("PERMISSION_DENIED", "a page of another origin sent this");
     if (id !== undefined) return answer(response, 200, await endReproduction(context, by, action, id));
     const gone = new AbortController();
-    response.once("close", () => gone.abort(new Error("the client is gone")));
+    onceClosed(response, () => gone.abort(new Error("the client is gone")));
     const body = await readSmallBody(request);
     const origin = String(request.headers[ORIGIN_HEADER] ?? "");
     return answer(

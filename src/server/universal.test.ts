@@ -88,6 +88,24 @@ test("a call is aborted when its client leaves without the answer", async (t) =>
   assert.match(String(signal.reason), /the client went away/u);
 });
 
+/** Who calls is found out first, which takes a while. */
+test("a call is aborted where its client has left before anybody knew who calls", async (t) => {
+  const aborted = Promise.withResolvers<boolean>();
+  const server = createServer((request, response) => {
+    response.once("close", () => {
+      const { signal } = universalRequest(request, response, request, createContextValues());
+      aborted.resolve(signal.aborted);
+    });
+    socket.destroy();
+  });
+  t.after(() => server.close());
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  socket.write("GET /a.B/C HTTP/1.1\r\nhost: x\r\n\r\n");
+  assert.equal(await aborted.promise, true);
+});
+
 for (const hasBegun of [false, true]) {
   const when = hasBegun ? "within its answer" : "before its answer";
   test(`a call over HTTP/2 is aborted when its client resets it ${when}`, async (t) => {

@@ -5,7 +5,7 @@
 import { Code, ConnectError, type ContextValues } from "@connectrpc/connect";
 import { universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
-import { isGone } from "../lib/client-gone.ts";
+import { isGone, onceClosed } from "../lib/client-gone.ts";
 import { ORIGIN_HEADER } from "../services/origin.ts";
 import type { Request, Response } from "./listener.ts";
 
@@ -20,7 +20,7 @@ export function universalRequest(
 ): UniversalServerRequest {
   const { httpVersion, method = "", url = "/", headers } = request;
   const leaving = new AbortController();
-  response.once("close", () => {
+  onceClosed(response, () => {
     if (!response.writableEnded) leaving.abort(new ConnectError("the client went away", Code.Canceled));
   });
   const header = new Headers();

@@ -69,6 +69,19 @@ test("who comes later gets no answer from before it came", async (t) => {
   assert.equal(await feed.subscribe(TOPIC, signal).shared("key", read), "new");
 });
 
+test("what is woken while it closes, and who comes after that, waits for no time", async (t) => {
+  const { clock, feed, change } = setup(t);
+  const { signal } = new AbortController();
+  const watch = feed.subscribe(TOPIC, signal);
+  change();
+  feed.close();
+  const late = feed.subscribe(topicOf.run(2), signal);
+  await watch.next();
+  await turn();
+  assert.equal(clock.pending, 0);
+  for (const each of [watch, late]) each.close();
+});
+
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -61,6 +61,8 @@ interface Answer {
 
 export function createChangeFeed(store: Pick<StoreReader, "onChange">, clock: Clock): ChangeFeed {
   const topics = new Map<string, Topic>();
+  /** From then on no timer keeps the process alive, whatever is woken last, and whoever has not ended. */
+  let isClosed = false;
 
   const changed = (topic: Topic): void => {
     topic.changes++;
@@ -97,6 +99,7 @@ export function createChangeFeed(store: Pick<StoreReader, "onChange">, clock: Cl
   };
 
   const pause = (topic: Topic): void => {
+    if (isClosed) return;
     const { size } = topic.subscribers;
     if (size > 0) topic.readAgain = clock.timer(READ_AGAIN_MS, () => changed(topic));
     clock.timer(size * PAUSE_MS_EACH, () => {
@@ -114,7 +117,7 @@ export function createChangeFeed(store: Pick<StoreReader, "onChange">, clock: Cl
       changes: 0,
       isDue: false,
       isWaking: false,
-      readAgain: clock.timer(READ_AGAIN_MS, () => changed(topic)),
+      readAgain: isClosed ? undefined : clock.timer(READ_AGAIN_MS, () => changed(topic)),
     };
     topics.set(name, topic);
     return topic;
@@ -173,6 +176,7 @@ export function createChangeFeed(store: Pick<StoreReader, "onChange">, clock: Cl
       };
     },
     close: () => {
+      isClosed = true;
       stop();
       for (const { readAgain } of topics.values()) readAgain?.cancel();
     },

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { validateHeaderValue } from "node:http";
 import { pipeline } from "node:stream/promises";
-import { isGone } from "../../lib/client-gone.ts";
+import { onceClosed } from "../../lib/client-gone.ts";
 import { ownValue } from "../../domain/own-value.ts";
 import type { OpenObject, StoredObject } from "../hosted-store.ts";
 import { checksumHeadersOf, headersOf, RESPONSE_OVERRIDES } from "./attributes.ts";
@@ -38,8 +38,7 @@ export async function getObject(call: Call): Promise<void> {
   await once(content, "readable");
   // Of HTTP/2 the response says that it is finished when its client goes away, and a pipeline to it then waits for ever
   // with the file open (seen with Node 24).
-  response.once("close", () => content.destroy());
-  if (isGone(response)) content.destroy();
+  onceClosed(response, () => content.destroy());
   await pipeline(content, response);
 }
 

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { isGone } from "../../lib/client-gone.ts";
+import { isGone, onceClosed } from "../../lib/client-gone.ts";
 import { isStorageError, messageOf, type StorageCode } from "../../domain/errors.ts";
 import type { Principal } from "../../domain/principal.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -101,8 +101,7 @@ async function answer(
 async function endWithKey({ onEnd }: S3Principal, response: ServerResponse): Promise<void> {
   if (onEnd === undefined) return;
   const stop = await onEnd(() => void response.destroy());
-  if (isGone(response)) stop();
-  else response.once("close", stop);
+  onceClosed(response, stop);
 }
 
 /** The signature of a form is one of its fields. */
