@@ -156,9 +156,11 @@ async function startTarget(t: TestContext) {
   const child = fork(join(import.meta.dirname, "server.ts"), { execArgv: ["--expose-gc"] });
   t.after(() => void child.kill("SIGKILL"));
   const faults: string[] = [];
+  let goesOn: SaidOf<"goesOn"> | undefined;
   const attempts: World["attempts"] = { open: [], closed: [] };
   child.on("message", (message) => {
     const said = message as Said;
+    if (said.said === "goesOn") goesOn = said;
     if (said.said === "attempt") remember(attempts[said.server], said.attempt);
     if (said.said === "log" && isError(said.line))
       faults.push(`log of the ${said.server} server: ${said.line}`);
@@ -212,25 +214,27 @@ async function startTarget(t: TestContext) {
       child.send({ ask: "measure" });
       return (await hear(child, "measured")).measured;
     },
-    /** Throws where something keeps the process alive. */
+    /** Throws where something keeps the process alive, with what that is. */
     close: async () => {
       const ended = once(child, "exit", { signal: AbortSignal.timeout(60_000) });
       child.send({ ask: "close" });
-      await ended;
+      await ended.catch((cause: unknown) => {
+        const what = goesOn === undefined ? "and does not answer" : `${goesOn.step}; ${goesOn.open}`;
+        throw new Error(`the server's process has not ended: ${what}`, { cause });
+      });
     },
   };
 }
 
-function hear<Kind extends Said["said"]>(
-  child: ChildProcess,
-  kind: Kind,
-): Promise<Extract<Said, { said: Kind }>> {
+type SaidOf<Kind extends Said["said"]> = Extract<Said, { readonly said: Kind }>;
+
+function hear<Kind extends Said["said"]>(child: ChildProcess, kind: Kind): Promise<SaidOf<Kind>> {
   return new Promise((resolve, reject) => {
     const gone = () => reject(new Error("the server's process has ended"));
     const listen = (message: unknown) => {
       if ((message as Said).said !== kind) return;
       child.off("message", listen).off("exit", gone);
-      resolve(message as Extract<Said, { said: Kind }>);
+      resolve(message as SaidOf<Kind>);
     };
     child.on("message", listen).once("exit", gone);
   });

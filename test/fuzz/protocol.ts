@@ -25,4 +25,5 @@ export type Said =
   | { readonly said: "attempt"; readonly server: ServerName; readonly attempt: KnownAttempt }
   | { readonly said: "log"; readonly server: ServerName; readonly line: string }
   | { readonly said: "measured"; readonly measured: Measured }
-  | { readonly said: "closed" };
+  /** It was asked to close some time ago. */
+  | { readonly said: "goesOn"; readonly step: string; readonly open: string };

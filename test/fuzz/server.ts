@@ -7,6 +7,7 @@ import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { inspect } from "node:util";
 import { createLogger } from "../../src/lib/log.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createEgressRule } from "../../src/lib/egress.ts";
@@ -19,14 +20,25 @@ import { tokenCredentials, userCredentials } from "../../src/server/user-credent
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import { asAttempt } from "../helpers/attempt-objects.ts";
 import { createFakeExecutor, type FakeAttempt, type FakeExecutor } from "../helpers/fake-executor.ts";
+import { notedClock } from "../helpers/noted-clock.ts";
 import type { Ask, Measured, Said, StartedServer } from "./protocol.ts";
 import { ADDRESSES, type ServerName } from "./world.ts";
 
 /** Its root runs on, so that there is always an attempt that may call. */
 const HELD = "held";
 
+/** After a close was asked for. Most take less than 1 s. */
+const SLOW_END_MS = 20_000;
+
+/** As in a diagnostic report of Node. */
+interface UvHandle {
+  readonly is_active: boolean;
+  readonly is_referenced: boolean;
+}
+
 const directory = await mkdtemp(join(tmpdir(), "boxkite-fuzz-"));
 const say = (said: Said) => void process.send?.(said);
+const clock = notedClock();
 const running = [await start("open"), await start("closed")] as const;
 say({ said: "ready", servers: { open: running[0].started, closed: running[1].started } });
 
@@ -59,6 +71,7 @@ async function start(
     // No name is resolved, whoever asks.
     egress: { ...createEgressRule({ resolve: (_, __, answer) => answer(new Error("no names here"), []) }) },
     version: "0.0.0",
+    clock,
     queues: new Map(),
     maxParallel: 8,
     log: createLogger({ format: "json", write: (line) => say({ said: "log", server: name, line }) }),
@@ -147,10 +160,27 @@ async function measure(): Promise<Measured> {
   return { rss, heap: heapUsed, external, open: (await readdir("/proc/self/fd")).length };
 }
 
-/** Nothing is left that keeps the process alive: the test waits for its end. */
+/** Nothing is left that keeps the process alive: the test waits for its end, and is told what is left if it does not come. */
 async function close(): Promise<void> {
-  for (const { server } of running) await server.close();
+  let step = "";
+  setTimeout(() => say({ said: "goesOn", step, open: whatIsOpen() }), SLOW_END_MS).unref();
+  for (const [index, { server }] of running.entries()) {
+    step = `closing server ${index + 1} of ${running.length}`;
+    await server.close();
+  }
+  step = "removing the directory";
   await rm(directory, { recursive: true, force: true });
-  say({ said: "closed" });
-  process.disconnect();
+  step = "all is closed";
+  // Still there for the report, but no reason to go on.
+  process.channel?.unref();
+}
+
+/** The handles of the event loop that keep it going, with the addresses of sockets, and requests of the system that wait. */
+function whatIsOpen(): string {
+  const { libuv } = process.report.getReport() as { readonly libuv: readonly UvHandle[] };
+  const handles = libuv.filter(({ is_active, is_referenced }) => is_active && is_referenced);
+  return inspect(
+    { resources: process.getActiveResourcesInfo(), handles, waits: clock.waits() },
+    { depth: 5 },
+  );
 }
