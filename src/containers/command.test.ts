@@ -67,6 +67,6 @@ test("a command that ignores SIGTERM is killed", async () => {
   abort.abort(new Error("stopped"));
   let isOver = false;
   const over = assert.rejects(running, /stopped/u).finally(() => (isOver = true));
-  await until(async () => (await clock.step(1_000), isOver), 10_000);
+  await until(async () => (await clock.step(1_000), isOver));
   await over;
 });

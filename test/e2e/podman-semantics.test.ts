@@ -181,11 +181,12 @@ Condition.get("ok", run_name="samples").signal(True)
 
     // In a container of its own, which has the label of its run.
     const cold = { BOXKITE_WARM_START: "off" };
-    const ended = run("endless", { x: 1 }, { name: "ended", env_vars: cold });
+    const name = `ended-${process.pid}`;
+    const ended = run("endless", { x: 1 }, { name, env_vars: cold });
     const containers = () =>
-      listContainers("podman", ["--all", "--quiet", "--filter", "label=dev.boxkite.run=ended"]);
+      listContainers("podman", ["--all", "--quiet", "--filter", `label=dev.boxkite.run=${name}`]);
     await until(async () => (await containers()).length > 0);
-    succeeded(await flyte("abort", "run", "ended"));
+    succeeded(await flyte("abort", "run", name));
     assert.match((await ended).phase.toLowerCase(), /aborted/u);
     await until(async () => (await containers()).length === 0);
 

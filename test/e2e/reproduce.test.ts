@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { before, suite, test, type TestContext } from "node:test";
-import { engineCommand, engineOutput, missingEngine } from "../helpers/engine.ts";
+import { engineCommand, engineOutput, listContainers, missingEngine } from "../helpers/engine.ts";
 import { processSubject, usePython, type Subject } from "../helpers/process-subject.ts";
 import { BOXKITE } from "../helpers/server.ts";
 import { runProgram, stockPython } from "../helpers/stock-sdk.ts";
@@ -74,6 +74,8 @@ suite("boxkite reproduce", { skip: skip ?? false }, () => {
     const subject = await processSubject(suiteOf, FLOW, ["--engine", "podman"]);
 
     await suiteOf.test("a failed action is run again, and changes nothing of its run", async () => {
+      // Those of others.
+      const before = await reproductionContainers();
       const { name } = await subject.run("divide", { x: 0, label: "sky " });
       const failed = await reproduce(subject, name);
       assert.equal(failed.code, 1, failed.stderr);
@@ -94,8 +96,8 @@ suite("boxkite reproduce", { skip: skip ?? false }, () => {
       const unedited = await reproduce(subject, name, "--no-source");
       assert.match(unedited.stderr, /^it failed: ZeroDivisionError/mu);
 
-      const left = await engineOutput("podman", ["ps", "-aq", "--filter", `label=${LABEL.reproduction}`]);
-      assert.equal(left, "", "no container is left");
+      const left = (await reproductionContainers()).filter((id) => !before.includes(id));
+      assert.deepEqual(left, [], "no container is left");
     });
 
     await suiteOf.test("calls of children are answered from the record", async () => {
@@ -219,4 +221,8 @@ async function makeImageWithoutShell(t: TestContext, directory: string): Promise
   // A stand-in, made of the machine's own.
   await copyFile(BUSYBOX, join(directory, "busybox"));
   await makeImage(t, directory, BUSYBOX_IMAGE, "FROM scratch\nCOPY busybox /bin/busybox\n");
+}
+
+function reproductionContainers(): Promise<string[]> {
+  return listContainers("podman", ["--all", "--quiet", "--filter", `label=${LABEL.reproduction}`]);
 }

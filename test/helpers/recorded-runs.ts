@@ -49,7 +49,6 @@ export interface RecordedRuns {
   boxkite(...args: string[]): Promise<ProgramResult>;
 }
 
-const TIMEOUT_MS = 10_000;
 /** Of the engine, which is not that of the machine. */
 const PLATFORM = { os: "linux", architecture: "riscv64" };
 
@@ -80,7 +79,7 @@ export async function recordedRuns(t: TestContext): Promise<RecordedRuns> {
   const actions = createClient(ActionsService, server.transport);
   const attemptOf = async (run: string, action: string): Promise<FakeAttempt> => {
     const find = () => fake.started.find(({ spec: { key } }) => key.run === run && key.action === action);
-    await until(async () => find() !== undefined, TIMEOUT_MS);
+    await until(async () => find() !== undefined);
     return find() as FakeAttempt;
   };
   const end = async (run: string, action: string, error: string | undefined) => {
@@ -96,7 +95,7 @@ export async function recordedRuns(t: TestContext): Promise<RecordedRuns> {
     await until(async () => {
       const { details } = await runs.getActionDetails({ actionId });
       return details?.status?.endTime !== undefined;
-    }, TIMEOUT_MS);
+    });
   };
   return {
     url: server.url,

@@ -67,7 +67,7 @@ ${tls === undefined ? "" : `  tls:\n    certificate: ${tls.certificate}\n    key
     }`,
   );
   const child = spawn(PROGRAM, ["serve", config], { stdio: "ignore" });
-  await until(() => isListening(address, port), 10_000);
+  await until(() => isListening(address, port));
   const host = `${address === "127.0.0.1" ? "localhost" : address}:${port}`;
   return {
     host,

@@ -88,7 +88,7 @@ test("an attempt whose log cannot be opened at first, for want of descriptors, i
   await subject.createRun("r");
   await subject.reached("r", "running");
   await subject.restart({ logs: short });
-  await until(async () => (await clock.step(1_000), subject.executor.isWatched("a0")), 10_000);
+  await until(async () => (await clock.step(1_000), subject.executor.isWatched("a0")));
   assert.deepEqual(
     subject.executor.started.map(({ released }) => released),
     [false],

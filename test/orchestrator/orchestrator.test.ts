@@ -71,7 +71,7 @@ test("a lost attempt is tried again and costs no retry of the task", async (t) =
   await createRun("r1");
   await reached("r1", "running");
   executor.end(ROOT_ACTION, { reason: "lost", message: "the engine went away" });
-  await until(async () => executor.started.length === 2, 10_000);
+  await until(async () => executor.started.length === 2);
   const action = await store.getAction({
     project: "p",
     domain: "development",
@@ -136,14 +136,14 @@ test("the next attempt waits until what the one before held is freed", async (t)
   await createRun("r1", {}, { userRetries: 1 });
   await reached("r1", "running");
   executor.end(ROOT_ACTION, { exitCode: 1 });
-  await until(async () => executor.started.length === 2, 10_000);
+  await until(async () => executor.started.length === 2);
   assert.equal(executor.started[0]?.released, true);
 });
 
 test("an attempt that a limit or an abort ends has an end, an outcome and its error", async (t) => {
   const { store, createRun, orchestrator, reached, action } = await orchestratorSubject(t);
   await createRun("late", {}, { userRetries: 1, maxRuntimeMs: 30 });
-  await until(async () => ((await action("late"))?.state.attempt ?? 0) === 2, 10_000);
+  await until(async () => ((await action("late"))?.state.attempt ?? 0) === 2);
   await createRun("aborted");
   await reached("aborted", "running");
   await orchestrator.abort(
@@ -202,7 +202,7 @@ test("an effect that fails is tried again until it is done", async (t) => {
   await reached("r1", "running");
   executor.end(ROOT_ACTION);
   await reached("r1", "succeeded");
-  await until(async () => (await outbox()) === 0, 10_000);
+  await until(async () => (await outbox()) === 0);
   assert.equal(executor.started[0]?.released, true);
 });
 

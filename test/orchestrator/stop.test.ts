@@ -25,7 +25,7 @@ test("an end that cannot be recorded does not keep the server from stopping", as
   executor.end("a0");
   let hasStopped = false;
   void orchestrator.stop({ endAttempts: true }).then(() => (hasStopped = true));
-  await until(async () => (await clock.step(5_000), hasStopped), 10_000);
+  await until(async () => (await clock.step(5_000), hasStopped));
 });
 
 test("what a parent calls while the server ends its attempts is not started any more", async (t) => {

@@ -307,7 +307,7 @@ async function connection(page: Page, state: "live" | "lost" | "ended"): Promise
 }
 
 async function rowCount(page: Page, count: number): Promise<void> {
-  await until(async () => (await page.getByRole("treeitem").count()) === count, 5_000);
+  await until(async () => (await page.getByRole("treeitem").count()) === count);
 }
 
 async function chosen(page: Page, label: string): Promise<void> {

@@ -108,7 +108,7 @@ test("bytes that are no message", async (t) => {
       id: { case: "runId", value: actionId("r", ROOT).run },
       task: { case: "taskSpec", value: taskSpec({ command: ["true"] }) },
     });
-    await until(async () => executor.started.length > 0, 5_000);
+    await until(async () => executor.started.length > 0);
     const [attempt] = executor.started;
     assert.ok(attempt);
     assert.equal(await asAttempt(url, attempt, "PUT", uri, MALFORMED), 200);

@@ -41,7 +41,7 @@ async function subject(t: TestContext) {
     start: async (run: string, of = task({})): Promise<string> => {
       await runs.createRun({ id: { case: "runId", value: runId(run) }, task: of });
       const attempt = () => executor.started.find(({ spec }) => spec.key.run === run);
-      await until(async () => attempt() !== undefined, 5_000);
+      await until(async () => attempt() !== undefined);
       const { key = "" } = parseObjectUri(`${attempt()?.spec.args[0]}/outputs.pb`) ?? {};
       const file = objectPath(join(directory, "objects/objects"), key);
       await mkdir(dirname(file), { recursive: true });
@@ -51,7 +51,7 @@ async function subject(t: TestContext) {
     end: () => executor.end("a0"),
     details,
     isIn: (run: string, phase: ActionPhase) =>
-      until(async () => (await details(run))?.status?.phase === phase, 5_000),
+      until(async () => (await details(run))?.status?.phase === phase),
     executor,
   };
 }
@@ -62,7 +62,7 @@ test("an attempt whose outputs are damaged is lost, and another one is made", as
   await writeFile(outputs, "not an object");
   end();
   const first = async () => (await details("one"))?.attempts[0];
-  await until(async () => (await first())?.endTime !== undefined, 5_000);
+  await until(async () => (await first())?.endTime !== undefined);
   const { errorInfo } = (await first()) ?? {};
   assert.match(errorInfo?.message ?? "", /outputs\.pb@ is not an object/u);
 });

@@ -41,7 +41,7 @@ async function subject(t: TestContext, authorise?: Authorise) {
   const tasks = createClient(TaskService, transport);
   const attempt = async (run: string) => {
     const found = () => executor.started.find(({ spec }) => spec.key.run === run);
-    await until(async () => found() !== undefined, 5_000);
+    await until(async () => found() !== undefined);
     const started = found();
     assert.ok(started);
     return started;
@@ -263,7 +263,7 @@ test("a cached result of another project is for those who may read its run", asy
     until(async () => {
       const { details } = await runs.getRunDetails({ runId: { ...scope, name } });
       return details?.action?.status?.phase === ActionPhase.SUCCEEDED;
-    }, 5_000);
+    });
   const attempts = () => executor.started.map(({ spec }) => spec.key.run);
   await run("theirs", other);
   await complete("theirs", "s3://boxkite/other/production");

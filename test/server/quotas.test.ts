@@ -104,7 +104,7 @@ test("calls per second, of the protocol and of pages", async (t) => {
 test("stored bytes: what is uploaded, and what a task stores", async (t) => {
   const { start, data, executor, url } = await subject(t, { storedBytes: 1_000 });
   await start("r");
-  await until(async () => executor.started.length > 0, 5_000);
+  await until(async () => executor.started.length > 0);
   const [attempt] = executor.started;
   assert.ok(attempt);
   const uri = "s3://boxkite/flytesnacks/development/runs/r/a0/1/raw/file";

@@ -142,7 +142,7 @@ export async function callersWithLogin(world: World): Promise<readonly Caller[]>
     }),
     task("an ended task", ended, NOBODY),
   ];
-  await until(async () => !(await store.isLive(ended.spec.key)), 10_000);
+  await until(async () => !(await store.isLive(ended.spec.key)));
   const demotedCalls = createClient(DataProxyService, world.transport({ bearer: demoted.text }));
   // The server reads the tokens again every two seconds.
   await until(() =>

@@ -34,7 +34,7 @@ const KEY = { ...HOME, run: "r-own" };
 const PREFIX = `${HOME.project}/${HOME.domain}/runs/${KEY.run}`;
 /** More than the connection takes without a reader. */
 const LARGE_BYTES = 48 * 2 ** 20;
-const MOST_MS = 5_000;
+const MOST_MS = 30_000;
 
 /** Resolves when it was cut, and rejects where it came to its own end. */
 type Cut = () => Promise<void>;

@@ -107,7 +107,7 @@ export async function startWorld(t: TestContext, auth: AuthMode): Promise<World>
     await until(async () => {
       const { details } = await runs.getActionDetails({ actionId: actionIdOf(key, action) });
       return details?.status?.phase === ActionPhase.RUNNING;
-    }, 10_000);
+    });
     const found = executor.started.find(({ spec }) => spec.key.run === key.run && spec.key.action === action);
     if (found === undefined) throw new Error(`no attempt of ${key.run} was started`);
     return found;
