@@ -358,6 +358,16 @@ test("what is free is kept for the oldest that needs it: smaller ones that came 
   assert.deepEqual(await pass(), ["r2/large", "r3/small"]);
 });
 
+test("what is free is kept also for one behind the first of its run, where it is the oldest that is left", async () => {
+  const { add, pass, reasonOf } = subject({ capacity: { cpu: 4 } });
+  add("a", { run: 1, takes: { cpu: 1 } });
+  add("b", { run: 1, takes: { cpu: 4 } });
+  add("c", { run: 2, takes: { cpu: 1 } });
+  add("d", { run: 2, takes: { cpu: 1 } });
+  assert.deepEqual(await pass(), ["r1/a"]);
+  assert.match(reasonOf("r1/b") ?? "", /needs 4 CPU, 3 CPU free/u);
+});
+
 test("a younger one that does not fit does not keep the oldest from starting", async () => {
   const { add, pass, reasonOf } = subject({ capacity: { cpu: 4 } });
   add("a", { run: 1, takes: { cpu: 2 } });
@@ -422,6 +432,33 @@ test("one whose result is cached takes no slot", async () => {
   add("a", { run: 2 });
   assert.deepEqual(await pass(), ["r2/a"]);
   assert.equal(actionOf("r1/cached").state.phase, "succeeded");
+});
+
+test("what takes nothing after all shows nobody behind it as waiting for its resources", async () => {
+  const { add, pass, actionOf } = subject({ capacity: { cpu: 2 } });
+  const cache = { key: "k", overwrite: false } as unknown as ActionRecord["cache"];
+  const names = ["a", "b", "c", "d", "e", "f"];
+  for (const name of names) add(name, { takes: { cpu: 1 }, more: { cache } });
+  await pass();
+  const first = actionOf("r1/a").version;
+  assert.deepEqual(
+    names.map((name) => actionOf(`r1/${name}`).version),
+    names.map(() => first),
+  );
+});
+
+test("one that changed between its choice and its beginning, and still waited, is counted", async () => {
+  const { add, pass, actionOf, dispatcher, supervised, clock } = subject({ maxParallel: 1 });
+  add("a");
+  const waiting = actionOf("r1/a");
+  dispatcher.wake();
+  for (let turn = 0; turn < 200 && supervised.length === 0; turn++) {
+    if (actionOf("r1/a") === waiting) dispatcher.changed(waiting);
+    await Promise.resolve();
+  }
+  await clock.step(0);
+  add("b");
+  assert.deepEqual(await pass(), []);
 });
 
 test("after an error the counts are read again, and what runs is supervised", async () => {

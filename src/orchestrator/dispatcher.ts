@@ -49,17 +49,23 @@ export interface Dispatcher {
 
 /** What was read of a run. */
 interface WaitingRun {
-  /** What waits the longest. */
-  readonly head: Demand;
+  readonly first: Demand;
   /** In the order in which it may start; what was chosen is removed. */
   readonly waiting: Demand[];
 }
 
 interface Lacking {
-  readonly head: Demand;
+  readonly demand: Demand;
   /** What keeps it from starting. */
   readonly lack: string;
-  readonly isOldest: boolean;
+}
+
+interface Choice {
+  /** Counted already. */
+  readonly chosen: readonly Demand[];
+  readonly lacking: readonly Lacking[];
+  /** What lacks something is the oldest of all that is left. */
+  readonly isReserved: boolean;
 }
 
 /** Runs that are read at a time, those that wait the longest first. */
@@ -145,39 +151,46 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       }
       const ofRuns = Map.groupBy(heads, ({ action }) => action.runId);
       const open: WaitingRun[] = [];
-      for (const [runId, [head, ...behind]] of ofRuns) {
-        if (head === undefined) continue;
-        if (mayStart(head, counted) && (await isPossible(head)))
-          open.push({ head, waiting: [head, ...behind] });
+      for (const [runId, waiting] of ofRuns) {
+        const [first] = waiting;
+        if (first === undefined) continue;
+        if (mayStart(first, counted) && (await isPossible(first))) open.push({ first, waiting });
         else blocked.add(runId);
       }
-      const { chosen, lacking } = choose(queue, open, counted, most - admissions);
-      for (const { head, lack } of lacking) await showWaiting(head, lack);
-      admissions += await admitAll(chosen, counted);
-      // Resources are reserved for the oldest: smaller ones that came later would let it starve.
-      if (lacking.some(({ isOldest }) => isOldest)) return "stop";
+      const { chosen, lacking, isReserved } = choose(queue, open, counted, most - admissions);
+      const begun = await admitAll(chosen, counted);
+      admissions += begun;
+      if (begun === chosen.length) {
+        for (const { demand, lack } of lacking) await showWaiting(demand, lack);
+        if (isReserved) return "stop";
+      }
       if (admissions >= most) return "more";
+      // What takes nothing, such as a cached result, may have left enough for the others: they are read again.
       if (chosen.length === 0 && ofRuns.size < RUNS_PER_READ) return "next";
     }
   };
 
-  /** What may begin now, the run with the fewest attempts first. It is counted already. */
-  const choose = (
-    queue: Queue,
-    open: readonly WaitingRun[],
-    counted: Load,
-    most: number,
-  ): { readonly chosen: readonly Demand[]; readonly lacking: readonly Lacking[] } => {
+  /**
+   * What may begin now, the run with the fewest attempts first. Resources are reserved for the oldest: smaller ones that came
+   * later would let it starve.
+   */
+  const choose = (queue: Queue, open: readonly WaitingRun[], counted: Load, most: number): Choice => {
     const chosen: Demand[] = [];
     const lacking: Lacking[] = [];
-    const [oldest] = open;
+    const lackOf = ({ takes }: Demand) => lacks(takes, options.capacity, counted.used);
     let left = open;
     while (chosen.length < most && hasFreeSlot(queue, counted)) {
+      const oldest = oldestOf(open, (demand) => mayStart(demand, counted));
+      const kept = oldest && lackOf(oldest);
+      if (oldest !== undefined && kept !== undefined) {
+        const others = lacking.filter(({ demand }) => demand !== oldest);
+        return { chosen, lacking: [...others, { demand: oldest, lack: kept }], isReserved: true };
+      }
       const run = fewestFirst(left, counted);
-      const [next] = run?.waiting ?? [];
+      const next = run?.waiting[0];
       // More of this run may wait than was read, and it is its turn.
       if (run === undefined || next === undefined) break;
-      const lack = lacks(next.takes, options.capacity, counted.used);
+      const lack = lackOf(next);
       if (lack === undefined && mayStart(next, counted)) {
         run.waiting.shift();
         chosen.push(next);
@@ -185,21 +198,22 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         continue;
       }
       left = left.filter((other) => other !== run);
-      if (lack === undefined) continue;
-      const isOldest = run === oldest && next === run.head;
-      lacking.push({ head: next, lack, isOldest });
-      if (isOldest) break;
+      if (lack !== undefined && mayStart(next, counted)) lacking.push({ demand: next, lack });
     }
-    return { chosen, lacking };
+    return { chosen, lacking, isReserved: false };
   };
 
   /** They share a commit. Returns how many of them have begun. */
   const admitAll = async (chosen: readonly Demand[], counted: Load): Promise<number> => {
     const admissions = await Promise.allSettled(
-      chosen.map(async ({ action }) => {
+      chosen.map(async ({ action, takes }) => {
         const admitted = await admit(options, action);
         if (admitted === undefined) counted.withdraw(action);
-        else attempts.supervise(admitted);
+        else {
+          // A change of what still waited, heard meanwhile, has taken it off the counts.
+          counted.admit({ action: admitted, takes });
+          attempts.supervise(admitted);
+        }
         return admitted;
       }),
     );
@@ -306,10 +320,27 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 function fewestFirst(runs: readonly WaitingRun[], counted: Load): WaitingRun | undefined {
   let fewest: { readonly run: WaitingRun; readonly computing: number } | undefined;
   for (const run of runs) {
-    const computing = counted.computingOfRunInQueue(run.head.action);
+    const computing = counted.computingOfRunInQueue(run.first.action);
     if (fewest === undefined || computing < fewest.computing) fewest = { run, computing };
   }
   return fewest?.run;
+}
+
+/** Of those that come next in their runs and may start: what waits the longest. */
+function oldestOf(runs: readonly WaitingRun[], mayStart: (demand: Demand) => boolean): Demand | undefined {
+  let oldest: Demand | undefined;
+  for (const run of runs) {
+    const [next] = run.waiting;
+    if (next !== undefined && mayStart(next) && (oldest === undefined || isOlder(next, oldest)))
+      oldest = next;
+  }
+  return oldest;
+}
+
+function isOlder({ action: a }: Demand, { action: b }: Demand): boolean {
+  return (
+    a.state.notBefore - b.state.notBefore < 0 || (a.state.notBefore === b.state.notBefore && a.id < b.id)
+  );
 }
 
 function takesOf({ spec, cpuCap }: NewAction): ResourceAmounts {
