@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import type { TestContext } from "node:test";
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+import { until } from "../helpers/until.ts";
 
 const EXECUTABLE = process.env["BOXKITE_TEST_CHROMIUM"] ?? "/usr/bin/chromium";
 /** Of a site whose name leads to this machine. */
@@ -61,6 +62,15 @@ export async function openPage(
     "console",
     (message) => message.text().includes("Content Security Policy") && faults.push(message.text()),
   );
-  await page.goto(url);
+  // A container that gets or leaves a network is a change of the machine's network, for which Chromium gives up requests.
+  let isCutOff = false;
+  page.on("requestfailed", (request) => {
+    isCutOff ||= request.failure()?.errorText === "net::ERR_NETWORK_CHANGED";
+  });
+  await until(async () => {
+    isCutOff = false;
+    await page.goto(url);
+    return !isCutOff;
+  });
   return { page, faults };
 }
