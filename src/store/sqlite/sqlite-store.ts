@@ -27,7 +27,11 @@ export function openSqliteStore(file: string, onMigration?: OnMigration): Store 
   const database = openStoreDatabase(file, onMigration);
   const feed = new EventEmitter<{ change: Parameters<OnChange> }>();
   feed.setMaxListeners(0);
-  const notify: OnChange = (changed) => void feed.emit("change", changed);
+  const { changed: attemptsChanged, ...attempts } = liveAttempts(database);
+  const notify: OnChange = (changed) => {
+    attemptsChanged(changed);
+    feed.emit("change", changed);
+  };
 
   return {
     ...projectStore(database),
@@ -39,7 +43,7 @@ export function openSqliteStore(file: string, onMigration?: OnMigration): Store 
     ...actionStore(database, notify),
     ...attemptSources(database),
     ...firstShown(database),
-    ...liveAttempts(database),
+    ...attempts,
     ...workStore(database, notify),
     ...buildStore(database),
     ...imageFactsStore(database),
