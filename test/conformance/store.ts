@@ -1210,8 +1210,10 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     const facts = imageFacts();
     assert.equal(await store.findImageFacts(key), undefined);
     await store.recordImageFacts(key, facts, NOW);
+    assert.deepEqual(await store.findImageFacts(key), facts);
     const newer = imageFacts({ path: "/opt/venv/bin" });
     await store.recordImageFacts(key, newer, NOW + 1);
+    assert.deepEqual(await store.findImageFacts(key), newer);
     const again = (await reopen?.()) ?? store;
     assert.deepEqual(await again.findImageFacts(key), newer);
     for (const other of [{ platform: "linux/arm64" }, { version: 2 }, { digest: "sha256:2" }])
