@@ -17,7 +17,7 @@ import type { TaskDefinition } from "../domain/task.ts";
 import { warmStartOf } from "../domain/warm-start.ts";
 import { isTrustedRun } from "../domain/trust.ts";
 import { attemptPrefix, rawDataPrefix } from "./paths.ts";
-import { fillTemplate, type TemplateValues } from "./template.ts";
+import { templateFiller, type TemplateValues } from "./template.ts";
 
 /** The SDK asserts that the organisation is not empty inside a container. */
 const ORGANISATION = "local";
@@ -49,12 +49,12 @@ export function makeAttemptSpec(context: AttemptContext): AttemptSpec {
   const isAlone = action.state.error?.code === ("WORKER_ENDED" satisfies ActionCode);
   const warmStart = isStrict || isAlone ? "off" : warmStartOf(env);
   const own = ownVariables(context, key);
-  const values = templateValues(run, action, key, writes?.prefix);
+  const fill = templateFiller(templateValues(run, action, key, writes?.prefix));
   return {
     key,
     image: context.image,
-    command: definition.command.map((text) => fillTemplate(text, values)),
-    args: definition.args.map((text) => fillTemplate(text, values)),
+    command: definition.command.map(fill),
+    args: definition.args.map(fill),
     // Ours win over them.
     env: { ...env, ...commonVariables(key), ...own },
     ownVariables: Object.keys(own),

@@ -22,10 +22,11 @@ export interface TemplateValues {
 
 const VARIABLE = /\{\{\s*[.$]([A-Za-z]+)\s*\}\}/gu;
 
-/** Unknown variables stay as they are: they may be the task's own text. */
-export function fillTemplate(text: string, values: TemplateValues): string {
+/** Fills texts in. Unknown variables stay as they are: they may be the task's own text. */
+export function templateFiller(values: TemplateValues): (text: string) => string {
   const byLowerCase = new Map(
     Object.entries(values).map(([name, value]) => [name.toLowerCase(), value as string]),
   );
-  return text.replaceAll(VARIABLE, (whole, name: string) => byLowerCase.get(name.toLowerCase()) ?? whole);
+  return (text) =>
+    text.replaceAll(VARIABLE, (whole, name: string) => byLowerCase.get(name.toLowerCase()) ?? whole);
 }
