@@ -20,6 +20,8 @@ const MAX_NAME_LENGTH = 200;
 const FILE_SUFFIX = "@";
 const CONTINUED_SUFFIX = "+";
 const EMPTY_SEGMENT = "%";
+/** A segment that stands for itself, as most do. */
+const PLAIN = /^[a-z0-9_-][a-z0-9._-]*$/;
 const ENCODED = /^(?:%|(?:[a-z0-9_-]|![a-z]|%[0-9a-f]{2})(?:[a-z0-9._-]|![a-z]|%[0-9a-f]{2})*)$/;
 
 /** Throws INVALID_ARGUMENT for what cannot be a key. */
@@ -106,6 +108,7 @@ function pathOfSegment(segment: string, whenEmpty: string): string {
 }
 
 function encodeSegment(segment: string): string {
+  if (PLAIN.test(segment)) return segment;
   let encoded = "";
   for (const byte of Buffer.from(segment)) {
     const sign = String.fromCharCode(byte);
