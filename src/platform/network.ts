@@ -91,8 +91,11 @@ export async function readEngineNetwork(options: EngineNetworkOptions): Promise<
     },
     classOf: (address, from) => {
       const other = classWithoutBridges(address, from);
-      const isBridge = [bridges, runBridges].some((each) => each.isGateway(address) || each.contains(from));
-      return other === "outer" && isBridge ? "bridge" : other;
+      if (other !== "outer") return other;
+      // Asked with each request: nearly all of containers come to a gateway, and a subnet takes far longer to look up.
+      const all = [bridges, runBridges];
+      const isBridge = all.some((each) => each.isGateway(address)) || all.some((each) => each.contains(from));
+      return isBridge ? "bridge" : other;
     },
   };
 }
