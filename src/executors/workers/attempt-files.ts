@@ -50,18 +50,18 @@ export class AttemptFiles {
 
   /** Undefined: it is not over, or its worker was ended with it. */
   async exitCode(): Promise<number | undefined> {
-    const text = readOwnFile(join(this.path, "exit"), CODE_BYTES);
+    const path = join(this.path, "exit");
+    if (!isThere(path)) return undefined;
+    const text = readOwnFile(path, CODE_BYTES);
     return text !== undefined && /^\d{1,3}\s*$/u.test(text) ? Number(text) : undefined;
   }
 
   /** Why it is over although no code of the task ran; undefined where some may have. */
   async unstarted(): Promise<string | undefined> {
     const path = join(this.path, "unstarted");
-    const reason = readOwnFile(path, REASON_BYTES);
-    if (reason !== undefined) return reason;
-    // No worker makes it so, and what else is there is not to be believed.
-    const isThere = lstatSync(path, { throwIfNoEntry: false }) !== undefined;
-    return isThere ? "why cannot be read" : undefined;
+    if (!isThere(path)) return undefined;
+    // Where it cannot be read, no worker made it so, and what else is there is not to be believed.
+    return readOwnFile(path, REASON_BYTES) ?? "why cannot be read";
   }
 
   /** What else is in there goes with the worker: while that runs, no directory below is safe to descend into. */
@@ -79,11 +79,17 @@ export class AttemptFiles {
   }
 }
 
+/** Most are not there when they are looked for, and an error takes several times as long to be made as this. */
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
 function removeFile(path: string): void {
   try {
+    if (!isThere(path)) return;
     unlinkSync(path);
   } catch {
-    // It is not there, or stays, and its directory with it: code of the task may have made it a directory.
+    // It stays, and its directory with it: code of the task may have made it a directory.
   }
 }
 
