@@ -96,6 +96,11 @@ export interface AttemptRecord extends AttemptFacts {
   readonly transitions: readonly PhaseChange[];
 }
 
+/** Whether its program has run, so that it has a log, if an empty one. */
+export function hasRun({ startedAt, exitCode }: Pick<AttemptFacts, "startedAt" | "exitCode">): boolean {
+  return startedAt !== undefined || exitCode !== undefined;
+}
+
 export interface PhaseChange {
   readonly phase: Phase;
   readonly at: TimeMs;

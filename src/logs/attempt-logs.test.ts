@@ -9,6 +9,7 @@ import type { AttemptKey } from "../domain/attempt.ts";
 import { LogFileWriter } from "./log-file-writer.ts";
 import {
   createAttemptLogs,
+  LOG_END,
   type AttemptLogs,
   type LogLine,
   type LogPart,
@@ -48,6 +49,22 @@ test("lines come back with their time and stream, from any line", async (t) => {
   );
   await log.close();
   assert.equal(await logs.exists(KEY), true);
+});
+
+test("a log without lines has no file, and is an empty one while it is written", async (t) => {
+  const directory = await directoryOf(t);
+  const logs = createAttemptLogs(directory);
+  const log = await logs.open(KEY);
+  assert.equal(log.lastAtMs, undefined);
+  assert.equal(await logs.exists(KEY), true);
+  assert.equal((await logs.readPart(KEY, LOG_END))?.size, 0);
+  const followed = read(logs, { follow: true });
+  await log.close();
+  assert.deepEqual(await followed, []);
+  assert.deepEqual(readdirSync(directory), []);
+  assert.equal(await logs.exists(KEY), false);
+  assert.equal(await logs.readPart(KEY, LOG_END), undefined);
+  assert.deepEqual(await read(logs), []);
 });
 
 test("readers of a log that is being written leave nothing behind at the writer", async (t) => {
@@ -138,6 +155,8 @@ test("a log whose file cannot be closed goes on in it, and ends", { skip: noProc
   const file = join(directory, "p/development/r1/a0/1.log");
   const logs = createAttemptLogs(directory);
   const log = await logs.open(KEY);
+  log.write("stdout", "first", 0);
+  await log.flush();
   /** Then a write and a close of it are errors. */
   const takeAway = () => {
     const open = readdirSync("/proc/self/fd").map(Number);
@@ -154,7 +173,7 @@ test("a log whose file cannot be closed goes on in it, and ends", { skip: noProc
   await assert.doesNotReject(log.close());
   assert.deepEqual(
     (await read(logs)).map(({ text }) => text),
-    ["kept"],
+    ["first", "kept"],
   );
 });
 

@@ -1,10 +1,10 @@
 /**
  * The output of attempts, one file each: a line is `<milliseconds> <o|e|s> <text>`, in the order in
- * which it arrived. Files are followed while they grow and stay after the end.
+ * which it arrived. Files are followed while they grow and stay after the end. An attempt that writes nothing has none: whether it
+ * has run, its record says (domain/attempt.ts).
  */
-import { mkdirSync } from "node:fs";
 import { rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { AttemptKey } from "../domain/attempt.ts";
 import type { RunKey } from "../domain/ids.ts";
 import { type Clock, systemClock } from "../lib/clock.ts";
@@ -24,10 +24,11 @@ export { LOG_END, type LogPart, type LogRange, type PositionedLine } from "./log
 export interface AttemptLogs {
   /** Opens the log of an attempt for writing; an existing one is continued. */
   open(key: AttemptKey): Promise<AttemptLog>;
+  /** Whether it is being written, or has lines. */
   exists(key: AttemptKey): Promise<boolean>;
   /**
    * Lines from the first (counted from 0) in batches. With `follow`, waits for more until the log is
-   * closed and the attempt over, or the signal aborts.
+   * closed and the attempt over, or the signal aborts. None where there is no log.
    */
   read(key: AttemptKey, options: ReadOptions): AsyncIterable<readonly LogLine[]>;
   /** A contiguous part, at a cost that does not depend on the log's length; undefined where there is no log. */
@@ -49,6 +50,9 @@ export interface AttemptLogsOptions {
 
 export const DEFAULT_MAX_LOG_BYTES = 256 * 1024 * 1024;
 
+/** Of a log that is being written and has no line yet. */
+const NO_LINES: LogPart = { lines: [], start: 0, end: 0, isEnd: true, size: 0 };
+
 export function createAttemptLogs(
   directory: string,
   { maxBytes = DEFAULT_MAX_LOG_BYTES, clock = systemClock }: AttemptLogsOptions = {},
@@ -62,7 +66,6 @@ export function createAttemptLogs(
       const file = fileOf(key);
       const known = writers.get(file);
       if (known) return known;
-      mkdirSync(dirname(file), { recursive: true });
       const log = new LogFileWriter(file, maxBytes, () => writers.delete(file));
       writers.set(file, log);
       return log;
@@ -72,7 +75,10 @@ export function createAttemptLogs(
       return writers.has(file) || (await orAbsent(stat(file))) !== undefined;
     },
     removeRun: (run) => rm(directoryOf(run), { recursive: true, force: true }),
-    readPart: (key, range) => readPart(fileOf(key), range),
+    readPart: async (key, range) => {
+      const file = fileOf(key);
+      return (await readPart(file, range)) ?? (writers.has(file) ? NO_LINES : undefined);
+    },
     followEnd: (key, after, options) =>
       followEnd(fileOf(key), () => writers.get(fileOf(key)), after, options, clock),
     read: (key, options) => readLog(fileOf(key), () => writers.get(fileOf(key)), options, clock),

@@ -2,6 +2,7 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import type { Clock } from "../lib/clock.ts";
+import { orAbsent } from "../lib/errno.ts";
 import type { LogFileWriter } from "./log-file-writer.ts";
 import { parseLine, type LogLine } from "./log-line.ts";
 import { logTurns, type FollowOptions } from "./log-turns.ts";
@@ -38,7 +39,7 @@ export async function* readLog(
  * what a progress bar writes between carriage returns is one line.
  */
 async function* linesFrom(file: string, start: number): AsyncIterable<{ lines: LogLine[]; end: number }> {
-  const { size } = await stat(file);
+  const { size = 0 } = (await orAbsent(stat(file))) ?? {};
   if (size <= start) return;
   let end = start;
   let lines: LogLine[] = [];

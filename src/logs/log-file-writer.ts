@@ -1,6 +1,7 @@
 /** Appends to the log file of one attempt, and notifies those who follow it. */
 import { EventEmitter } from "node:events";
-import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, mkdirSync, openSync, readSync, statSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
 import type { LogSink } from "../domain/attempt.ts";
 import { SMALL_BYTES, writeAtOnce, writeFully } from "../lib/write-fully.ts";
 import { formatLine, parseLine, type LogStreamName } from "./log-line.ts";
@@ -20,12 +21,13 @@ export class LogFileWriter implements AttemptLog {
   readonly changed = new EventEmitter<{ change: [] }>();
   lastAtMs: number | undefined;
   closed = false;
-  #size: number;
+  #size = 0;
+  #isNew: boolean;
   #dropped = 0;
   #unwritten = 0;
   #pending: Buffer[] = [];
   #pendingBytes = 0;
-  /** Undefined after a write that failed. */
+  /** Undefined before the first line of a new log, and after a write that failed. */
   #descriptor: number | undefined;
   /** A large write that is under way; never rejects. */
   #writing: Promise<void> | undefined;
@@ -33,12 +35,17 @@ export class LogFileWriter implements AttemptLog {
   readonly #maxBytes: number;
   readonly #onClose: () => void;
 
-  /** A log that is there is continued: a half-written last line is cut off by a line end. Throws what opening it throws. */
+  /**
+   * A log that is there is continued: a half-written last line is cut off by a line end. A new one has no file before its first
+   * line, as many attempts write none. Throws what opening it throws.
+   */
   constructor(file: string, maxBytes: number, onClose: () => void) {
     this.changed.setMaxListeners(0);
     this.#file = file;
     this.#maxBytes = maxBytes;
     this.#onClose = onClose;
+    this.#isNew = statSync(file, { throwIfNoEntry: false }) === undefined;
+    if (this.#isNew) return;
     this.#descriptor = openSync(file, "a+");
     try {
       const { size, lastAtMs, isCut } = endOf(this.#descriptor);
@@ -79,7 +86,7 @@ export class LogFileWriter implements AttemptLog {
     this.#pending = [];
     this.#pendingBytes = 0;
     try {
-      this.#descriptor ??= this.#openAgain();
+      this.#descriptor ??= this.#isNew ? this.#create() : this.#openAgain();
       if (chunk.length > SMALL_BYTES) {
         this.#writing = this.#writeLarge(this.#descriptor, chunk, lines);
         return;
@@ -119,6 +126,13 @@ export class LogFileWriter implements AttemptLog {
     } catch {
       // It is closed nevertheless.
     }
+  }
+
+  #create(): number {
+    mkdirSync(dirname(this.#file), { recursive: true });
+    const descriptor = openSync(this.#file, "a");
+    this.#isNew = false;
+    return descriptor;
   }
 
   /** The disk may have space again. The line at which it ended may be half written. */

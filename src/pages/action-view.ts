@@ -1,5 +1,6 @@
 /** What is read to show one action. */
 import type { ActionRecord } from "../domain/action-record.ts";
+import { hasRun } from "../domain/attempt.ts";
 import { isSleep } from "../domain/sleep.ts";
 import { ROOT_ACTION } from "../domain/ids.ts";
 import type { PageContext } from "./page-context.ts";
@@ -8,7 +9,7 @@ import type { ResolvedImage } from "../domain/image.ts";
 import type { DetailSources } from "../wire/details.ts";
 import { readCause, type Cause } from "./cause-box.ts";
 import { readValues, type ActionValues } from "./action-values.ts";
-import { readLogStatus, type ShownLog } from "./log-status.ts";
+import { readLogStatus, type LogStatus, type ShownLog } from "./log-status.ts";
 
 export interface ActionView extends DetailSources {
   /** The image that the run pinned for this action's task, once it is resolved. */
@@ -35,7 +36,7 @@ export async function viewAction(
 ): Promise<ActionView> {
   const { store, clock } = context;
   const attempt = wantedAttempt ?? record.state.attempt;
-  const [sources, images, values, status] = await Promise.all([
+  const [sources, images, values, written] = await Promise.all([
     detailSources(store, record),
     store.runImages(record.runId),
     readValues(context, record),
@@ -51,9 +52,19 @@ export async function viewAction(
     image: sources.attempts.at(-1)?.image ?? pinned,
     values,
     cause,
-    log: { attempt, status },
+    log: { attempt, status: statusOf(written, sources, attempt) },
     nowMs: clock.now(),
   };
+}
+
+/** One that has run and written nothing has no file. */
+function statusOf(
+  written: LogStatus,
+  { run, attempts }: Pick<ActionView, "run" | "attempts">,
+  attempt: number,
+): LogStatus {
+  if (written.kind !== "absent" || run.logsRemovedAt !== undefined) return written;
+  return attempts.some((each) => each.attempt === attempt && hasRun(each)) ? { kind: "empty" } : written;
 }
 
 /** The action that `?i=` names; names with `::` are groups of other consoles, shown as the whole run. */

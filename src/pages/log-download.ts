@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { RunKey } from "../domain/ids.ts";
 import type { PageContext } from "./page-context.ts";
+import { logExists } from "../services/log-exists.ts";
 import { missingLog } from "../services/missing-log.ts";
 import { requireRun } from "../store/require.ts";
 import { chosenAction } from "./action-view.ts";
@@ -19,7 +20,8 @@ export async function sendLog(
   const record = await access.action(by, "read", { ...key, action: chosenAction(query) });
   const attempt = numberIn(query, "attempt") ?? Math.max(1, record.state.attempt);
   const attemptKey = { ...record.key, attempt };
-  if (!(await logs.exists(attemptKey))) throw missingLog(await requireRun(store, key), record, attempt);
+  if (!(await logExists({ logs, store }, record, attempt)))
+    throw missingLog(await requireRun(store, key), record, attempt);
   setCommonHeaders(response, "text/plain; charset=utf-8");
   if (request.method === "HEAD") {
     response.end();

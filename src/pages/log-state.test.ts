@@ -47,7 +47,6 @@ test("each state of a log without lines has its own words", () => {
   assert.equal(shown(EMPTY, pulls, {}), "Starting: pulling image. Nothing has been written yet.");
   assert.equal(shown(EMPTY, { ...RUNNING, reason: "x" }, RAN), "Running. Nothing has been written yet.");
   assert.equal(shown(EMPTY, FAILED, RAN), "Ended without output.");
-  assert.match(shown(ABSENT, FAILED, RAN), /^It ran, but its log is missing/u);
   assert.match(
     shown({ kind: "unreadable", reason: "EIO" }, FAILED, RAN),
     /^The log could not be read: EIO\. /u,

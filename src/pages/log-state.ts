@@ -1,5 +1,6 @@
 /** The text in place of a log that has no lines: whether they can still come, and why there are none. */
 import { attemptIsOver } from "../domain/action.ts";
+import { hasRun } from "../domain/attempt.ts";
 import type { ActionView } from "./action-view.ts";
 import { html, NOTHING, type Html } from "./html.ts";
 import type { Unreadable } from "./log-status.ts";
@@ -35,13 +36,7 @@ function afterEnd({ record: { state }, attempts, log }: LogStateView): Html {
   const last = Math.max(1, state.attempt);
   if (log.attempt > last) return words(`There is no attempt ${log.attempt}: the last one is ${last}.`);
   const attempt = attempts.find((one) => one.attempt === log.attempt);
-  if (attempt?.startedAt !== undefined || attempt?.exitCode !== undefined) {
-    return words(
-      log.status.kind === "empty"
-        ? "Ended without output."
-        : "It ran, but its log is missing from the server's data directory.",
-    );
-  }
+  if (attempt !== undefined && hasRun(attempt)) return words("Ended without output.");
   const error = attempt?.error ?? state.error;
   if (error !== undefined) return words("Never started: ", html`<code>${error.code}</code> ${error.message}`);
   if (state.phase !== "aborted") return words("Never started.");

@@ -15,6 +15,7 @@ import { encodeTime } from "../wire/time.ts";
 import { topicOf } from "./change-feed.ts";
 import type { ServiceContext } from "./context.ts";
 import { withHeartbeat } from "./heartbeat.ts";
+import { logExists } from "./log-exists.ts";
 import { missingLog } from "./missing-log.ts";
 import { principalOf } from "./principal.ts";
 
@@ -83,7 +84,7 @@ export function logMethods({ access, store, logs, feed, clock }: LogContext): Me
       while (!signal.aborted) {
         const record = await requireAction(store, action.key);
         const key = asked === undefined ? presentAttempt(record) : { ...action.key, attempt: asked };
-        if (await logs.exists(key)) return key;
+        if (await logExists({ logs, store }, record, key.attempt)) return key;
         const { phase } = record.state;
         if (asked === undefined ? isTerminal(phase) : attemptIsOver(record.state, asked))
           throw await noLog(key);

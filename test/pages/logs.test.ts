@@ -236,7 +236,7 @@ test("logs on the run page", { skip: missingBrowser() ?? false }, async (t) => {
     fake.end("a0");
     await shows("silent", "failed");
     // Where the server had nothing to say of the end, either.
-    await writeFile(fileOf("silent"), "");
+    await rm(fileOf("silent"), { force: true });
     await says(t, browser, pageOf("silent"), "Ended without output.");
     await says(t, browser, `${pageOf("silent")}?attempt=9`, "There is no attempt 9: the last one is 1.");
     await run("never", { image: "missing:1" });

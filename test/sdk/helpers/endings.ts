@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createClient } from "@connectrpc/connect";
 import { readRunDocument } from "../../../src/client/run-document.ts";
 import { createTransport } from "../../../src/client/transport.ts";
+import { orAbsent } from "../../../src/lib/errno.ts";
 import { parseLine } from "../../../src/logs/log-line.ts";
 import { RunService } from "../../../src/wire/gen/flyteidl2/workflow/run_service_pb.js";
 import type { TestServer } from "../../helpers/server.ts";
@@ -37,7 +38,9 @@ export async function endingsOf(server: TestServer, run: string): Promise<Record
       action.name,
       `${attempt?.attempt}.log`,
     );
-    const lines = (await readFile(file, "utf8")).split("\n").map(parseLine);
+    // One that wrote nothing has none.
+    const content = (await orAbsent(readFile(file, "utf8"))) ?? "";
+    const lines = content.split("\n").map(parseLine);
     const written = (stream: string) => lines.flatMap((line) => (line?.stream === stream ? [line.text] : []));
     const { code, message, kind } = action.error ?? {};
     const ending = {
