@@ -47,7 +47,7 @@ export function signHeaders(request: RequestToSign, signer: Signer): SignedHeade
   const { accessKeyId, secretAccessKey, sessionToken, region = DEFAULT_REGION } = signer;
   const timestamp = timestampOf(signer.nowMs);
   const context = signingContext(secretAccessKey, { date: timestamp.slice(0, 8), region }, timestamp);
-  keepKey(secretAccessKey, context);
+  keepKey(context);
   const headers = {
     ...request.headers,
     host: request.host,
@@ -97,7 +97,7 @@ export function presign(options: PresignOptions): string {
   });
   const canonical = canonicalRequest({ method, path, query, headers, payloadHash: UNSIGNED_PAYLOAD });
   const context = signingContext(options.secretAccessKey, scope, timestamp);
-  keepKey(options.secretAccessKey, context);
+  keepKey(context);
   const signature = sign(context, stringToSign(context, ALGORITHM, [sha256Hex(canonical)]));
   return `${origin.origin}${encodeUriPath(path)}?${canonicalQuery(query)}&X-Amz-Signature=${signature}`;
 }

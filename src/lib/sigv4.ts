@@ -2,7 +2,7 @@
  * Signature Version 4 for S3: what is signed, and with which key. Servers check it, clients make it (sigv4-signer.ts).
  * https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
  */
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac, createSecretKey, hash, timingSafeEqual, type KeyObject } from "node:crypto";
 
 export const ALGORITHM = "AWS4-HMAC-SHA256";
 export const UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD";
@@ -19,7 +19,9 @@ export interface SigningContext {
   readonly scope: Scope;
   /** `YYYYMMDDThhmmssZ`. */
   readonly timestamp: string;
-  readonly key: Uint8Array;
+  readonly key: KeyObject;
+  /** By which the key is kept. */
+  readonly keyName: string;
 }
 
 export interface CanonicalParts {
@@ -38,20 +40,20 @@ export function scopeText({ date, region }: Scope): string {
 }
 
 export function signingContext(secretAccessKey: string, scope: Scope, timestamp: string): SigningContext {
-  return { scope, timestamp, key: signingKey(secretAccessKey, scope) };
+  const keyName = nameOf(secretAccessKey, scope);
+  return { scope, timestamp, key: keptKey(keyName) ?? deriveKey(secretAccessKey, scope), keyName };
 }
 
 /**
  * A task signs thousands of requests of a day with one secret: the keys that were used last are kept. Their names are hashes, so
  * that secrets do not stay in memory.
  */
-const derived = new Map<string, Uint8Array>();
+const derived = new Map<string, KeyObject>();
 const MOST_DERIVED = 1_000;
 
-function signingKey(secretAccessKey: string, scope: Scope): Uint8Array {
-  const name = nameOf(secretAccessKey, scope);
+function keptKey(name: string): KeyObject | undefined {
   const known = derived.get(name);
-  if (known === undefined) return deriveKey(secretAccessKey, scope);
+  if (known === undefined) return undefined;
   // To the end, as the one that was used last.
   derived.delete(name);
   derived.set(name, known);
@@ -59,21 +61,20 @@ function signingKey(secretAccessKey: string, scope: Scope): Uint8Array {
 }
 
 /** For a signature that was made here or is correct: whoever sends a wrong one must not replace what others use. */
-export function keepKey(secretAccessKey: string, { scope, key }: SigningContext): void {
-  const name = nameOf(secretAccessKey, scope);
-  if (derived.has(name)) return;
+export function keepKey({ keyName, key }: SigningContext): void {
+  if (derived.has(keyName)) return;
   const [oldest] = derived.keys();
   if (derived.size >= MOST_DERIVED && oldest !== undefined) derived.delete(oldest);
-  derived.set(name, key);
+  derived.set(keyName, key);
 }
 
 function nameOf(secretAccessKey: string, { date, region }: Scope): string {
   return sha256Hex(JSON.stringify([secretAccessKey, date, region]));
 }
 
-function deriveKey(secretAccessKey: string, { date, region }: Scope): Uint8Array {
-  let key: Uint8Array = Buffer.from(`AWS4${secretAccessKey}`);
-  for (const part of [date, region, "s3", "aws4_request"]) key = hmac(key, part);
+function deriveKey(secretAccessKey: string, { date, region }: Scope): KeyObject {
+  let key = createSecretKey(`AWS4${secretAccessKey}`, "utf8");
+  for (const part of [date, region, "s3", "aws4_request"]) key = createSecretKey(hmac(key, part));
   return key;
 }
 
@@ -127,7 +128,7 @@ export function sameSignature(a: string, b: string): boolean {
 }
 
 export function sha256Hex(data: Uint8Array | string): string {
-  return createHash("sha256").update(data).digest("hex");
+  return hash("sha256", data);
 }
 
 export function timestampOf(ms: number): string {
@@ -143,7 +144,8 @@ export function parseTimestamp(timestamp: string): number | undefined {
   return Number.isNaN(ms) ? undefined : ms;
 }
 
-function hmac(key: Uint8Array, text: string): Buffer {
+/** With a key that is given as bytes, Node 24 takes five times as long: 10 µs instead of 2. */
+function hmac(key: KeyObject, text: string): Buffer {
   return createHmac("sha256", key).update(text).digest();
 }
 

@@ -58,7 +58,7 @@ export function verifyVersion4(
       CanonicalRequest: canonical,
     });
   }
-  keepKey(secretAccessKey, signing);
+  keepKey(signing);
   return { signing, signature: claim.signature, payloadHash: claim.payloadHash };
 }
 
