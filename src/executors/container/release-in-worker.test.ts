@@ -10,7 +10,7 @@ import { until } from "../../../test/helpers/until.ts";
 import type { ContainerState } from "../../containers/types.ts";
 import { Assignments } from "../workers/assignments.ts";
 import { AttemptFiles } from "../workers/attempt-files.ts";
-import { releaseInWorker } from "./release-in-worker.ts";
+import { endInWorker, releaseInWorker } from "./release-in-worker.ts";
 
 const { key } = FAKE_SPEC;
 
@@ -25,7 +25,8 @@ async function setUp(t: TestContext, { isKnown = true, isRunning = true } = {}) 
   await files.create();
   const assignments = await Assignments.open(join(root, "assignments"), log);
   const warm = { mode: "resident", pool: "pool", worker: "worker", earlierAttempts: 0 } as const;
-  await assignments.record("name", { key, warm, id: "id", assignedAt: 1 });
+  const assignment = { key, warm, id: "id", assignedAt: 1 };
+  await assignments.record("name", assignment);
   const worker = fakeWorker(fakePlan("pool", { mode: "resident" }), "worker", clock, directory);
   const calls: string[] = [];
   const context = {
@@ -47,8 +48,9 @@ async function setUp(t: TestContext, { isKnown = true, isRunning = true } = {}) 
     },
   };
   const release = () => releaseInWorker(context, key, "name");
+  const end = () => endInWorker(context, assignment);
   const isForgotten = () => assignments.of("name") === undefined;
-  return { clock, files, worker, calls, release, isForgotten };
+  return { clock, files, worker, calls, release, end, isForgotten };
 }
 
 test("an attempt that is over is released without more ado", async (t) => {
@@ -59,6 +61,13 @@ test("an attempt that is over is released without more ado", async (t) => {
   const gone = await setUp(t, { isRunning: false });
   await gone.release();
   assert.deepEqual([gone.calls, gone.worker.orders, gone.isForgotten()], [["retire", "release"], [], true]);
+});
+
+test("a worker that this server does not know yet is not ended for an attempt that is over", async (t) => {
+  const { files, calls, end } = await setUp(t, { isKnown: false });
+  await writeFile(join(files.path, "exit"), "0");
+  await end();
+  assert.deepEqual(calls, []);
 });
 
 test("what an attempt has left in the place of its files holds up no release", async (t) => {

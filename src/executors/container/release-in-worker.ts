@@ -55,6 +55,8 @@ export async function releaseInWorker(context: ReleaseContext, key: AttemptKey, 
 
 /** Resolves when nothing of the attempt runs any more. Throws what the engine says. */
 export async function endInWorker(context: ReleaseContext, assignment: Assignment): Promise<void> {
+  // First: the worker goes on with others, and may not be known to this server yet.
+  if ((await exitCodeOf(context, assignment)) !== undefined) return;
   const { workers } = context;
   const { worker } = assignment.warm;
   if ((await workers.inspect(worker))?.running !== true) return;
