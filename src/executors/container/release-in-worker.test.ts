@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { mock, test, type TestContext } from "node:test";
 import { FAKE_SPEC, fakePlan, fakeWorker } from "../../../test/helpers/fake-workers.ts";
 import { recordingLogger } from "../../../test/helpers/recording-logger.ts";
 import { temporaryDirectory } from "../../../test/helpers/server.ts";
@@ -68,6 +68,20 @@ test("a worker that this server does not know yet is not ended for an attempt th
   await writeFile(join(files.path, "exit"), "0");
   await end();
   assert.deepEqual(calls, []);
+});
+
+test("an attempt is forgotten before its files are removed: a second release finds none that may run", async (t) => {
+  const { files, calls, release, isForgotten } = await setUp(t);
+  await writeFile(join(files.path, "exit"), "0");
+  const during: boolean[] = [];
+  const removing = mock.method(AttemptFiles.prototype, "remove", async () => {
+    during.push(isForgotten());
+    removing.mock.restore();
+    await release();
+  });
+  t.after(() => removing.mock.restore());
+  await release();
+  assert.deepEqual([during, calls], [[true], ["release", "release"]]);
 });
 
 test("what an attempt has left in the place of its files holds up no release", async (t) => {

@@ -41,13 +41,14 @@ export async function releaseInWorker(context: ReleaseContext, key: AttemptKey, 
   if (assignment === undefined) return;
   if (mayRun) await endInWorker(context, assignment);
   const { worker: workerName } = assignment.warm;
+  // First: an assignment without an exit code is of an attempt that may run, and its worker would be ended for it.
+  await assignments.forget(name);
   try {
     await new AttemptFiles(workers.directoryOf(workerName), assignment.id).remove();
   } catch (error) {
     // It goes with the worker.
     context.log.debug("what a worker has of an attempt could not be removed", { reason: messageOf(error) });
   }
-  await assignments.forget(name);
   if (assignments.workers().has(workerName)) return;
   ends.forget(workerName);
   if (!pools.holds(workerName)) await workers.remove(workerName);
