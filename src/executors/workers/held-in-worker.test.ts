@@ -25,6 +25,14 @@ test("the exit code that was read first counts, whatever becomes of its file", a
   assert.equal(await held.exitCode(), 0);
 });
 
+test("the exit code that was read first counts for those that read it at the same time", async () => {
+  const codes = [0, 9];
+  const files = { exitCode: async () => codes.shift() };
+  const facts = { assignment: {}, files } as unknown as ConstructorParameters<typeof HeldInWorker>[0];
+  const held = new HeldInWorker(facts, []);
+  assert.deepEqual(await Promise.all([held.exitCode(), held.exitCode()]), [0, 0]);
+});
+
 test("a server goes on in the log where the one before it was killed", async (t) => {
   const directory = await temporaryDirectory(t);
   const files = new AttemptFiles(directory, "a");

@@ -95,7 +95,9 @@ export class HeldInWorker {
    * file afterwards.
    */
   async exitCode(): Promise<number | undefined> {
-    return (this.#exitCode ??= await this.files.exitCode());
+    const read = await this.files.exitCode();
+    // Only now: another caller may have read it meanwhile.
+    return (this.#exitCode ??= read);
   }
 
   close(): void {
