@@ -29,9 +29,12 @@ const MAX_LINE_BYTES = 256 * 1024;
 
 /** Where it is noted how far the log is, which the next server asks for. */
 export interface OffsetNotes {
-  /** None where there are none, or they cannot be read. */
+  /**
+   * None where there are none, or they cannot be read, or the machine was restarted since: the log is not synced, and lines that
+   * come twice are better than lost ones.
+   */
   last(): Promise<Partial<Offsets>>;
-  /** Need not be on disk: after a failure of the machine nothing goes on. May throw. */
+  /** Need not be on disk. May throw. */
   note(offsets: Offsets): void;
 }
 

@@ -115,7 +115,7 @@ export class Assignments {
     this.#change(attempt, { startedAt });
   }
 
-  /** To be called when those lines are in its log. Need not be on disk either. Throws where it cannot be written. */
+  /** To be called when those lines are in its log. Counts until a restart of the machine: the log is not synced. Throws where it cannot be written. */
   copied(attempt: string, copied: Offsets): void {
     this.#change(attempt, { copied });
   }

@@ -44,9 +44,10 @@ test("a server goes on in the log where the one before it was killed", async (t)
     assignedAt: 1,
   } as const;
   /** What this server copies into the log, which has lines since `lastAtMs`. */
-  const copied = async (lastAtMs: number | undefined) => {
-    const assignments = await Assignments.open(join(directory, "assignments"), silentLogger);
+  const copied = async (lastAtMs: number | undefined, boot = "boot 1") => {
+    const assignments = await Assignments.open(join(directory, "assignments"), silentLogger, boot);
     if (assignments.of("name") === undefined) await assignments.record("name", assignment);
+    const known = assignments.of("name") ?? assignment;
     const lines: string[] = [];
     const sink = {
       lastAtMs,
@@ -54,7 +55,7 @@ test("a server goes on in the log where the one before it was killed", async (t)
       write: (_: string, line: string) => void lines.push(line),
     };
     const context = { sink, clock: systemClock, assignments, name: "name" } as unknown as Context;
-    const held = await holdInWorker(context, assignment, undefined, files);
+    const held = await holdInWorker(context, known, undefined, files);
     await held.output.read();
     held.close();
     return lines;
@@ -65,4 +66,5 @@ test("a server goes on in the log where the one before it was killed", async (t)
   assert.deepEqual(await copied(1), ["two"]);
   assert.deepEqual(await copied(1), []);
   assert.deepEqual(await copied(undefined), ["one", "two"], "the log is gone");
+  assert.deepEqual(await copied(1, "boot 2"), ["one", "two"], "the log may have lost lines with the machine");
 });

@@ -114,7 +114,8 @@ export async function holdInWorker(
 ): Promise<HeldInWorker> {
   const wakeup = new Wakeup(clock);
   const offsets = {
-    last: async () => assignments.of(name)?.copied ?? {},
+    // That may be on disk, synced with the record of another attempt, where the lines in the log are not.
+    last: async () => (assignments.isOfEarlierBoot(assignment) ? {} : (assignments.of(name)?.copied ?? {})),
     note: (copied: Offsets) => assignments.copied(name, copied),
   };
   const output = await followOutput(files.path, sink, clock, { offsets, openFile: openOwnFileAtOnce });
