@@ -4,7 +4,8 @@
  * take more processor time than the start in a worker.
  *
  * What the engine makes for an earlier server after it was listed is never started by that one: the container is replaced when
- * one of its name is created, and left where the attempt runs in a worker.
+ * one of its name is created. Where the attempt runs in a worker none is, and the container stays, without a process, until
+ * a later server of this instance ends it as a leftover.
  */
 import type { EngineApi } from "../../containers/api.ts";
 import { containerName, keyOfLabels, LABEL } from "./container-spec.ts";
