@@ -69,6 +69,28 @@ function openOwn(path: string): number {
 
 /** Work in a directory by a path that stays its own whatever happens to its name. Throws ENOENT for what is none, or lies elsewhere. */
 export function inOwnDirectory<T>(path: string, work: (ownPath: string, descriptor: number) => T): T {
+  const directory = openOwnDirectory(path);
+  try {
+    return work(pathOf(directory), directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+/** The same for work by other threads. */
+export async function inOwnDirectoryUntilDone(
+  path: string,
+  work: (ownPath: string) => Promise<void>,
+): Promise<void> {
+  const directory = openOwnDirectory(path);
+  try {
+    await work(pathOf(directory));
+  } finally {
+    closeSync(directory);
+  }
+}
+
+function openOwnDirectory(path: string): number {
   let directory: number;
   try {
     directory = openSync(path, OWN_DIRECTORY);
@@ -76,10 +98,11 @@ export function inOwnDirectory<T>(path: string, work: (ownPath: string, descript
     throw ["ELOOP", "ENOTDIR"].includes(errnoOf(error) ?? "") ? notThere(path) : error;
   }
   try {
-    if (!liesAt(directory, path)) throw notThere(path);
-    return work(pathOf(directory), directory);
-  } finally {
+    if (liesAt(directory, path)) return directory;
+    throw notThere(path);
+  } catch (error) {
     closeSync(directory);
+    throw error;
   }
 }
 

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, rename, rm, stat, symlink } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { closeSync, openSync, renameSync, symlinkSync } from "node:fs";
+import { mkdir, open, readdir, rename, rm, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { temporaryDirectory } from "../../../test/helpers/server.ts";
@@ -41,4 +43,26 @@ test("nothing is made where a worker has put a link in place of its attempts", a
   await assert.rejects(new AttemptFiles(worker, "a").create(), { code: "EEXIST" });
   await new AttemptFiles(worker, "a").remove();
   assert.deepEqual(await readdir(elsewhere), ["a"]);
+});
+
+test("nothing is removed where a link takes the place of its attempts while other threads are busy", async (t) => {
+  const worker = await temporaryDirectory(t);
+  const elsewhere = await temporaryDirectory(t);
+  const files = new AttemptFiles(worker, "a");
+  await files.create();
+  await mkdir(join(elsewhere, "a"));
+  const pipe = join(elsewhere, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  // Each waits for somebody who writes.
+  const threads = Number(process.env["UV_THREADPOOL_SIZE"] ?? 4);
+  const busy = Array.from({ length: threads }, () => open(pipe, "r"));
+  const removed = files.remove();
+  renameSync(join(worker, "attempts"), join(worker, "moved"));
+  symlinkSync(elsewhere, join(worker, "attempts"));
+  const writer = openSync(pipe, "r+");
+  for (const reader of await Promise.all(busy)) await reader.close();
+  closeSync(writer);
+  await removed;
+  assert.deepEqual(await readdir(elsewhere), ["a", "pipe"]);
+  assert.deepEqual(await readdir(join(worker, "moved")), []);
 });

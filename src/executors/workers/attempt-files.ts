@@ -4,7 +4,7 @@ import { rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { RESULT_FILES } from "../../domain/outputs.ts";
 import { errnoOf } from "../../lib/errno.ts";
-import { inOwnDirectory, readOwnFile } from "../output/own-file.ts";
+import { inOwnDirectory, inOwnDirectoryUntilDone, readOwnFile } from "../output/own-file.ts";
 
 /** A code has at most three digits. */
 const CODE_BYTES = 16;
@@ -72,7 +72,8 @@ export class AttemptFiles {
         for (const name of FILES) removeFile(join(path, name));
       });
       // The file system may hold this up for longer than all of the above.
-      await rmdir(this.path);
+      const remove = (parent: string) => rmdir(join(parent, basename(this.path)));
+      await inOwnDirectoryUntilDone(dirname(this.path), remove);
     } catch (error) {
       if (!LEFT.has(errnoOf(error) ?? "")) throw error;
     }
