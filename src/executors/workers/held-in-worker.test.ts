@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import { temporaryDirectory } from "../../../test/helpers/server.ts";
+import { steppedClock } from "../../../test/helpers/stepped-clock.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { Assignments } from "./assignments.ts";
@@ -67,4 +68,25 @@ test("a server goes on in the log where the one before it was killed", async (t)
   assert.deepEqual(await copied(1), []);
   assert.deepEqual(await copied(undefined), ["one", "two"], "the log is gone");
   assert.deepEqual(await copied(1, "boot 2"), ["one", "two"], "the log may have lost lines with the machine");
+});
+
+test("a program that prints all the time does not fill the journal", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const files = new AttemptFiles(directory, "a");
+  await files.create();
+  const assignments = await Assignments.open(join(directory, "assignments"), silentLogger);
+  const noted = mock.method(assignments, "copied");
+  const sink = { lastAtMs: undefined, flush: async () => {}, write: () => {} };
+  const context = { sink, clock: steppedClock(), assignments, name: "name" } as unknown as Context;
+  const assignment = { id: "a" } as unknown as Parameters<typeof holdInWorker>[1];
+  const held = await holdInWorker(context, assignment, undefined, files);
+  for (const text of ["1\n", "1\n2\n", "1\n2\n3\n"]) {
+    await writeFile(join(files.path, "stdout"), text);
+    await held.output.read();
+  }
+  held.close();
+  assert.deepEqual(
+    noted.mock.calls.map(({ arguments: [, copied] }) => copied.stdout),
+    [2, 6],
+  );
 });

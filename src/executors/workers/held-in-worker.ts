@@ -12,6 +12,7 @@ import { Wakeup } from "../wakeup.ts";
 import type { Assignment, Assignments } from "./assignments.ts";
 import type { AttemptFiles } from "./attempt-files.ts";
 import type { PlannedAttempt } from "./plan.ts";
+import { SparseNotes } from "./sparse-notes.ts";
 import type { WorkerEnds } from "./worker-end.ts";
 import type { Worker, WorkerEnd, WorkerPlan, WorkerPools } from "./worker.ts";
 
@@ -113,13 +114,14 @@ export async function holdInWorker(
   files: AttemptFiles,
 ): Promise<HeldInWorker> {
   const wakeup = new Wakeup(clock);
+  const notes = new SparseNotes((copied) => assignments.copied(name, copied), clock);
   const offsets = {
     // That may be on disk, synced with the record of another attempt, where the lines in the log are not.
     last: async () => (assignments.isOfEarlierBoot(assignment) ? {} : (assignments.of(name)?.copied ?? {})),
-    note: (copied: Offsets) => assignments.copied(name, copied),
+    note: (copied: Offsets) => notes.note(copied),
   };
   const output = await followOutput(files.path, sink, clock, { offsets, openFile: openOwnFileAtOnce });
-  const stops = [watchDirectory(files.path, wakeup)];
+  const stops = [watchDirectory(files.path, wakeup), () => notes.close()];
   const held = new HeldInWorker({ assignment, worker, files, output, wakeup }, stops);
   const stopReports = worker?.onReport((report) => {
     if (!("id" in report) || report.id !== assignment.id) return;
