@@ -94,6 +94,7 @@ export async function openDirectoryStore(
 export async function countObjects(directory: string): Promise<number> {
   let count = 0;
   try {
+    checkFormat(directory, SMALL_OBJECTS_FILE);
     const rows = existsSync(join(directory, SMALL_OBJECTS_FILE))
       ? openSmallObjects(directory, createEncryption(undefined))
       : undefined;

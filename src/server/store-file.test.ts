@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { mkdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { temporaryDirectory } from "../../test/helpers/server.ts";
 import { openDirectoryStore } from "../objects/directory-store.ts";
+import { SMALL_OBJECTS_FILE } from "../objects/small/small-objects.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import { openDataDirectory } from "./data-directory.ts";
 import { hasStore, OBJECTS_DIRECTORY, STORE_FILE } from "./store-file.ts";
+
+const SMALL_OBJECTS = ["", "-wal", "-shm"].map((suffix) => SMALL_OBJECTS_FILE + suffix);
 
 interface Data {
   readonly directory: string;
@@ -62,6 +66,23 @@ test("a missing store file beside objects is refused, with how to restore it", a
     await rm(join(data.directory, OBJECTS_DIRECTORY), { recursive: true });
     await (await openDataDirectory(data.directory)).close();
   }
+});
+
+test("where the database of small objects was lost as well, that is refused, and no store is made", async (t) => {
+  const { directory, file } = await dataDirectory(t, ["a"]);
+  const objects = join(directory, OBJECTS_DIRECTORY);
+  await Promise.all(
+    [file, `${file}-wal`, ...SMALL_OBJECTS.map((name) => join(objects, name))].map((path) =>
+      rm(path, { force: true }),
+    ),
+  );
+  for (const open of [() => openDataDirectory(directory), () => hasStore(directory)])
+    await assert.rejects(open(), {
+      code: "DATA_DIRECTORY_UNUSABLE",
+      message: /the database of small objects \S+small\.sqlite is missing/u,
+      hint: /backup/u,
+    });
+  assert.ok(!existsSync(file));
 });
 
 test("changes that only the write-ahead log has are not thrown away with it", async (t) => {
