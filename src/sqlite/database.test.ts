@@ -65,6 +65,35 @@ test("changes that share a commit need no savepoints; where one fails, it alone 
   assert.deepEqual([leases(), savepoints()], [["b", "c", "d", "e"], 1]);
 });
 
+test("an error that ends the whole transaction is the one that all changes in it fail with", async (t) => {
+  const database = openStoreDatabase(":memory:");
+  t.after(() => database.close());
+  // The present size is the least that is taken.
+  database.get("PRAGMA max_page_count = 10");
+  const secret = (name: string, bytes: number) =>
+    database.write(() => database.run("INSERT INTO secrets VALUES (?, ?)", name, "x".repeat(bytes)));
+  const changes = await Promise.allSettled([secret("a", 1), secret("b", 100_000), secret("c", 1)]);
+  for (const change of changes)
+    assert.equal(change.status === "rejected" && change.reason.code, "DISK_FULL", JSON.stringify(change));
+  await secret("a", 1);
+  assert.deepEqual(database.all("SELECT name FROM secrets"), [{ __proto__: null, name: "a" }]);
+});
+
+test("changes are answered where they cannot be undone either", async (t) => {
+  const database = openStoreDatabase(":memory:");
+  t.after(() => database.close());
+  const run = StatementSync.prototype.run as (...values: unknown[]) => unknown;
+  t.mock.method(StatementSync.prototype, "run", function (this: StatementSync, ...values: unknown[]) {
+    if (["COMMIT", "ROLLBACK"].includes(this.sourceSQL)) throw new Error(`no ${this.sourceSQL}`);
+    return run.apply(this, values);
+  });
+  const changes = Promise.allSettled([database.write(() => 1), database.write(() => 2)]);
+  // The process does not go on: what it read would not be what is on disk.
+  assert.throws(() => database.close(), /no ROLLBACK/u);
+  for (const change of await changes)
+    assert.match(String(change.status === "rejected" && change.reason), /no COMMIT/u);
+});
+
 test("a commit waits for others while there is something else to do, but not for long", async (t) => {
   const database = openStoreDatabase(":memory:");
   t.after(() => database.close());

@@ -92,8 +92,11 @@ export function openDatabase(of: DatabaseFile): Database {
       prepared("COMMIT").run();
     } catch (error) {
       // The only job failed, or the commit itself, e.g. the disk is full: no change of the batch is on disk.
-      rollBack();
-      for (const job of batch) job.reject(explained(error, of));
+      try {
+        rollBack();
+      } finally {
+        for (const job of batch) job.reject(explained(error, of));
+      }
       return;
     }
     for (const done of settle) done();
@@ -121,6 +124,8 @@ export function openDatabase(of: DatabaseFile): Database {
       prepared("RELEASE job").run();
       return done;
     } catch (error) {
+      // A full disk, for one, has ended the transaction, and with it what the others had changed.
+      if (!sqlite.isTransaction) throw error;
       prepared("ROLLBACK TO job").run();
       prepared("RELEASE job").run();
       return () => job.reject(explained(error, of));
