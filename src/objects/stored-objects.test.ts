@@ -1,7 +1,8 @@
 /** Which of its two kinds an object is: the changes from one to the other, as callers see them and as a crash leaves them. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { rm } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Readable } from "node:stream";
@@ -301,6 +302,28 @@ test("a full disk keeps what is there, and is named as for files", async (t) => 
   });
   assert.equal(await read(store, "big"), "old");
   assert.equal(await read(store, "a"), "old");
+});
+
+test("what did not fit on the disk takes no space, and less of it is stored", async (t) => {
+  const disk = await temporaryDirectory(t);
+  if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=3m", "tmpfs", disk]).status !== 0)
+    return t.skip("no file system can be mounted here");
+  let store: HostedStore | undefined;
+  try {
+    store = await openDirectoryStore(disk, { log: silentLogger });
+    const put = async (key: string) => store?.put(key, randomBytes(MOST_SMALL_BYTES));
+    const burst = await Promise.allSettled(Array.from({ length: 200 }, (_, index) => put(`burst/${index}`)));
+    for (const each of burst) assert.equal(each.status === "rejected" && each.reason.code, "DISK_FULL");
+    const log = await stat(join(disk, `${SMALL_OBJECTS_FILE}-wal`));
+    assert.equal(log.size, 0);
+    const keys = Array.from({ length: 20 }, (_, index) => `few/${index}`);
+    await Promise.all(keys.map(put));
+    for (const key of keys) await store.delete(key);
+    assert.deepEqual(await store.list({ prefix: "", limit: 1 }), []);
+  } finally {
+    await store?.close();
+    spawnSync("umount", [disk]);
+  }
 });
 
 test("a database of small objects that is gone is named, and not made again", async (t) => {

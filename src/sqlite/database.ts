@@ -2,7 +2,7 @@
 import type { SQLInputValue, StatementSync } from "node:sqlite";
 import { createFileGuard } from "./file-guard.ts";
 import { openFile, type DatabaseFile } from "./open-file.ts";
-import { explained } from "./sqlite-error.ts";
+import { explained, isDiskFull } from "./sqlite-error.ts";
 
 export type Row = Record<string, SQLInputValue>;
 
@@ -97,6 +97,7 @@ export function openDatabase(of: DatabaseFile): Database {
       } finally {
         for (const job of batch) job.reject(explained(error, of));
       }
+      if (isDiskFull(error)) shrinkLog();
       return;
     }
     for (const done of settle) done();
@@ -110,6 +111,15 @@ export function openDatabase(of: DatabaseFile): Database {
   const rollBack = () => {
     // Some errors have ended the transaction.
     if (sqlite.isTransaction) prepared("ROLLBACK").run();
+  };
+
+  /** The log keeps the space that it took, also for what failed. */
+  const shrinkLog = () => {
+    try {
+      prepared("PRAGMA wal_checkpoint(TRUNCATE)").get();
+    } catch {
+      // Where the database cannot grow, the log remains as it is until there is space again.
+    }
   };
 
   const perform = (job: Job): (() => void) => {

@@ -24,6 +24,9 @@ interface Migration {
 /** Called before a migration; what it returns is called once that is done. */
 export type OnMigration = (migration: Migration) => () => void;
 
+/** To which size a log that has grown further goes back; SQLite usually writes one over when it has 4 MiB. */
+const MAX_KEPT_LOG_BYTES = 8 * 1024 * 1024;
+
 /** Throws DATA_DIRECTORY_UNUSABLE. `file` may be `:memory:`. */
 export function openFile(of: DatabaseFile): DatabaseSync {
   const { file } = of;
@@ -34,6 +37,7 @@ export function openFile(of: DatabaseFile): DatabaseSync {
     sqlite.exec(`
       PRAGMA busy_timeout = 5000;
       PRAGMA journal_mode = WAL;
+      PRAGMA journal_size_limit = ${MAX_KEPT_LOG_BYTES};
       PRAGMA synchronous = FULL;
       PRAGMA foreign_keys = ON;
       PRAGMA temp_store = MEMORY;
@@ -94,6 +98,8 @@ function migrate(sqlite: DatabaseSync, { name: database, migrations, onMigration
   if (version < files.length) {
     const missing = files.slice(version).map((name) => readFileSync(join(migrations, name), "utf8"));
     sqlite.exec(`BEGIN IMMEDIATE;\n${missing.join("\n")}\nPRAGMA user_version = ${files.length};\nCOMMIT;`);
+    // A log that the database must grow for cannot be shortened once the disk is full.
+    sqlite.exec("PRAGMA wal_checkpoint");
   }
   done?.();
 }

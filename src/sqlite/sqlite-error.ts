@@ -38,6 +38,10 @@ export function explained(error: unknown, of: NamedFile, otherwise?: string): un
   }
 }
 
+export function isDiskFull(error: unknown): boolean {
+  return resultCodeOf(error) === SQLITE_FULL;
+}
+
 function unusable(error: unknown, { file, name }: NamedFile, what: string): BoxkiteError {
   return new BoxkiteError("DATA_DIRECTORY_UNUSABLE", `${name} ${file} ${what}: ${messageOf(error)}`, {
     cause: error,
