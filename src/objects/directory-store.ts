@@ -141,7 +141,7 @@ class DirectoryStore implements HostedStore {
     this.#area = new FileArea(directory, temporary, checkPresence);
     this.#uploads = new Uploads(directory, this.#area, log);
     const files = new ObjectFiles({ directory, area: this.#area, uploads: this.#uploads, encryption, clock });
-    this.#objects = new StoredObjects({ rows, files, area: this.#area, checkPresence });
+    this.#objects = new StoredObjects({ rows, files, area: this.#area, checkPresence, log });
     this.#multipart = new Multipart({
       files: this.#area,
       uploads: this.#uploads,

@@ -19,9 +19,11 @@ import {
   type ContentOf,
 } from "../../test/helpers/object-kinds.ts";
 import { temporaryDirectory } from "../../test/helpers/server.ts";
+import { BoxkiteError } from "../domain/errors.ts";
 import { silentLogger } from "../lib/log.ts";
 import { countObjects, openDirectoryStore } from "./directory-store.ts";
 import { ObjectFiles } from "./directory/object-files.ts";
+import { Uploads } from "./directory/uploads.ts";
 import type { Walk } from "./directory/walk.ts";
 import type { HostedStore } from "./hosted-store.ts";
 import { MOST_SMALL_BYTES } from "./small/small-object.ts";
@@ -156,6 +158,43 @@ for (const [before, putBefore] of Object.entries(PUTS))
       }
       assert.ok(stopped > 0);
     });
+
+/** What comes after the commit that decides, for a row that replaces another kind. */
+const CLEANUPS = [
+  { before: "file", prototype: ObjectFiles.prototype as object, name: "remove" },
+  { before: "file", prototype: SmallObjects.prototype as object, name: "forgetFile" },
+  { before: "object in parts", prototype: ObjectFiles.prototype as object, name: "remove" },
+  { before: "object in parts", prototype: Uploads.prototype as object, name: "discard" },
+] as const;
+
+test("an object that is in its place is no failure, whatever is left of the one before", async (t) => {
+  for (const { before, prototype, name } of CLEANUPS) {
+    const { directory, store, open } = await subject(t);
+    await PUTS[before]?.(store, "a/b", "before");
+    const failing = t.mock.method(prototype as Steps, name as "remove", async () => {
+      throw new BoxkiteError("DATA_DIRECTORY_UNUSABLE", "not now");
+    });
+    await store.put("a/b", asRow("after"));
+    assert.equal(failing.mock.callCount(), 1, name);
+    assert.equal(await read(store, "a/b"), "after");
+    // Nor does it keep the next process from starting.
+    assert.equal(await read(await open(), "a/b"), "after");
+    failing.mock.restore();
+    const last = await open();
+    assert.equal(await read(last, "a/b"), "after");
+    assert.deepEqual(await namesOf(directory), [], `${name} of ${before}`);
+    withRows(directory, (rows) => assert.deepEqual(rows.prepare("SELECT * FROM hidden_files").all(), []));
+  }
+});
+
+test("a change is answered before the mark of a hidden file goes", async (t) => {
+  const { store } = await subject(t);
+  await store.put("a", asFile("before"));
+  const { promise, resolve } = Promise.withResolvers<void>();
+  t.mock.method(SmallObjects.prototype, "forgetFile", () => promise);
+  await store.put("a", asRow("after"));
+  resolve();
+});
 
 test("conditions and writes once hold across the two kinds", async (t) => {
   const { store } = await subject(t);

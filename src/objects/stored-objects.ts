@@ -7,10 +7,13 @@
  *   a file over a row: the file is marked as hidden; it is put into its place; the row and the mark go in one commit.
  *   removal: a file that the row hides is removed; the row goes.
  *
- * Hidden files that a crash left are removed at open. Each change is made under the key's lock.
+ * What is left to do after the commit that decides is no failure of the change: a hidden file that could not be removed stays
+ * marked, until the next change of the key or the next open, which removes those that a crash left, too. Each change is made
+ * under the key's lock.
  */
 import { rm } from "node:fs/promises";
 import { createKeyLocks, type Lock } from "../lib/key-locks.ts";
+import type { Logger } from "../lib/log.ts";
 import type { FileArea } from "./directory/file-area.ts";
 import type { Reading } from "./directory/file-bytes.ts";
 import type { Description } from "./directory/object-file.ts";
@@ -39,6 +42,8 @@ export interface StoredObjectsParts {
   readonly files: ObjectFiles;
   readonly area: FileArea;
   readonly checkPresence: () => void;
+  /** Gets a line for a hidden file that could not be removed. */
+  readonly log: Logger;
 }
 
 export class StoredObjects {
@@ -46,23 +51,29 @@ export class StoredObjects {
   readonly #files: ObjectFiles;
   readonly #area: FileArea;
   readonly #checkPresence: () => void;
+  readonly #log: Logger;
   /** Held while a key's object is replaced or removed, not while its content arrives. */
   readonly #lockKey: Lock = createKeyLocks();
   /** Of each listing under way: the keys whose object has changed from a row to a file or back since it began. */
   readonly #moved = new Set<Set<string>>();
 
-  constructor({ rows, files, area, checkPresence }: StoredObjectsParts) {
+  constructor({ rows, files, area, checkPresence, log }: StoredObjectsParts) {
     this.#rows = rows;
     this.#files = files;
     this.#area = area;
     this.#checkPresence = checkPresence;
+    this.#log = log;
   }
 
   /** Removes the hidden files that a crash left. Their parts belong to uploads, which are recovered by themselves. */
   async recover(): Promise<void> {
     for (const key of this.#rows.hiddenFiles()) {
-      if (this.#rows.has(key)) await this.#files.remove(key);
-      await this.#rows.forgetFile(key);
+      try {
+        if (this.#rows.has(key)) await this.#files.remove(key);
+        await this.#rows.forgetFile(key);
+      } catch (error) {
+        this.#logLeft(key, error);
+      }
     }
   }
 
@@ -116,7 +127,9 @@ export class StoredObjects {
   async remove(key: string): Promise<void> {
     await this.#lockKey(key, async () => {
       const isRow = this.#rows.has(key);
-      if (this.#files.has(key)) await this.#removeFile(key, { isHidden: isRow });
+      const removeFile = () => this.#files.remove(key);
+      // As in #putRow.
+      if (this.#files.has(key)) await (isRow ? removeFile() : this.#files.replacing(key, removeFile));
       if (isRow) await this.#rows.remove(key);
     });
   }
@@ -139,8 +152,27 @@ export class StoredObjects {
     }
     const isHidden = this.#rows.has(key);
     this.#noteMove(key);
-    await this.#removeFile(key, { isHidden, before: () => this.#rows.put(key, row, true) });
-    await this.#rows.forgetFile(key);
+    const work = async (): Promise<void> => {
+      await this.#rows.put(key, row, true);
+      await this.#removeHidden(key);
+    };
+    // The parts that a hidden file names may belong to an upload that goes on.
+    await (isHidden ? work() : this.#files.replacing(key, work));
+  }
+
+  async #removeHidden(key: string): Promise<void> {
+    try {
+      await this.#files.remove(key);
+    } catch (error) {
+      this.#logLeft(key, error);
+      return;
+    }
+    // No answer waits for this commit; a later one of the same key comes after it.
+    this.#rows.forgetFile(key).catch((error: unknown) => this.#logLeft(key, error));
+  }
+
+  #logLeft(key: string, error: unknown): void {
+    this.#log.warn("the file of an object that was replaced is left, and hidden", { key, error });
   }
 
   async #putFile(key: string, temporary: string): Promise<void> {
@@ -149,18 +181,6 @@ export class StoredObjects {
     await this.#rows.hideFile(key);
     await this.#files.place(key, temporary);
     await this.#rows.remove(key);
-  }
-
-  /** The parts that a hidden file names may belong to an upload that goes on. */
-  async #removeFile(
-    key: string,
-    { isHidden, before }: { readonly isHidden: boolean; readonly before?: () => Promise<void> },
-  ): Promise<void> {
-    const work = async (): Promise<void> => {
-      await before?.();
-      await this.#files.remove(key);
-    };
-    await (isHidden ? work() : this.#files.replacing(key, work));
   }
 
   #noteMove(key: string): void {

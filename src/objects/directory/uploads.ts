@@ -94,10 +94,17 @@ export class Uploads {
     }
   }
 
-  /** Removes the parts of a replaced object, at once or after their last reader. */
+  /**
+   * Removes the parts of a replaced object, at once or after their last reader. The object is replaced in any case: parts that
+   * cannot be removed are left to the next start.
+   */
   async removeParts(uploadId: string): Promise<void> {
-    if (this.#readers.has(uploadId)) this.#removeLater.add(uploadId);
-    else await this.discard(uploadId);
+    try {
+      if (this.#readers.has(uploadId)) this.#removeLater.add(uploadId);
+      else await this.discard(uploadId);
+    } catch (error) {
+      this.#log.warn("the parts of an object that was replaced are left", { upload: uploadId, error });
+    }
   }
 
   /** Keeps the parts from being removed until the returned function is called; more calls are one. */
