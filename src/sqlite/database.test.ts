@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync, StatementSync } from "node:sqlite";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { temporaryDirectory } from "../../test/helpers/server.ts";
 import { openSqliteStore } from "../store/sqlite/sqlite-store.ts";
@@ -94,29 +94,58 @@ test("changes are answered where they cannot be undone either", async (t) => {
     assert.match(String(change.status === "rejected" && change.reason), /no COMMIT/u);
 });
 
+/** Counts commits, each of which takes so many milliseconds; `later` is the only other thing that takes time. */
+function commitsOf(t: TestContext, milliseconds = 0) {
+  let now = 0;
+  let count = 0;
+  t.mock.method(performance, "now", () => now);
+  const run = StatementSync.prototype.run as (...values: unknown[]) => unknown;
+  t.mock.method(StatementSync.prototype, "run", function (this: StatementSync, ...values: unknown[]) {
+    if (this.sourceSQL === "COMMIT") {
+      count++;
+      now += milliseconds;
+    }
+    return run.apply(this, values);
+  });
+  return { count: () => count, later: (by: number) => (now += by) };
+}
+
 test("a commit waits for others while there is something else to do, but not for long", async (t) => {
   const database = openStoreDatabase(":memory:");
   t.after(() => database.close());
-  let now = 0;
-  t.mock.method(performance, "now", () => now);
-  let commits = 0;
-  const run = StatementSync.prototype.run as (...values: unknown[]) => unknown;
-  t.mock.method(StatementSync.prototype, "run", function (this: StatementSync, ...values: unknown[]) {
-    if (this.sourceSQL === "COMMIT") commits++;
-    return run.apply(this, values);
-  });
+  const commits = commitsOf(t);
   await database.write(() => {});
-  assert.equal(commits, 1, "nothing else to do");
+  assert.equal(commits.count(), 1, "nothing else to do");
   const changes: Promise<void>[] = [];
   for (let turn = 0; turn < 24; turn++) {
     changes.push(database.write(() => {}));
-    now++;
+    commits.later(1);
     await nextTurn();
   }
-  assert.equal(commits, 1 + 2, "each turn took a millisecond");
+  assert.equal(commits.count(), 1 + 2, "each turn took a millisecond");
   await Promise.all(changes);
-  assert.equal(commits, 1 + 3);
+  assert.equal(commits.count(), 1 + 3);
 });
+
+for (const [took, waits] of [
+  [30, 30],
+  [1_000, 100],
+] as const)
+  test(`after a commit of ${took} ms the next waits for ${waits} ms`, async (t) => {
+    const database = openStoreDatabase(":memory:");
+    t.after(() => database.close());
+    const commits = commitsOf(t, took);
+    await database.write(() => {});
+    const change = database.write(() => {});
+    let turns = 0;
+    for (; commits.count() === 1; turns++) {
+      commits.later(1);
+      await nextTurn();
+    }
+    await change;
+    // The first turn after the change sets the time from which a turn is measured.
+    assert.ok(Math.abs(turns - waits) <= 1, `${turns} turns`);
+  });
 
 test("a value of a transaction is read once in it, and again in the next one", async (t) => {
   const database = openStoreDatabase(":memory:");

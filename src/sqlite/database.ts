@@ -16,7 +16,8 @@ export interface Database {
   run(sql: string, ...values: SQLInputValue[]): { changes: number; lastId: number };
   /**
    * Runs `work` inside a transaction and resolves with its result once that is on disk. Calls that come together share one
-   * commit, and so do those that come within 10 ms while the event loop is busy; if `work` throws, only its own changes are
+   * commit, and so do those that come within 10 ms, or as long as the last commit took (100 ms at most), while the event loop is
+   * busy; if `work` throws, only its own changes are
    * undone. It may be called twice: what it does outside of the database must not matter.
    */
   write<T>(work: () => T): Promise<T>;
@@ -35,9 +36,11 @@ interface Job {
 
 /**
  * How long a change waits for others to share its commit while the process has other things to do: a commit blocks it for as long
- * as the disk takes, which is more than most changes.
+ * as the disk takes, which is more than most changes. On a slow disk, as long as the last commit took: else they would block it
+ * nearly always.
  */
 const GATHER_MS = 10;
+const MOST_GATHER_MS = 100;
 /** A turn of the event loop that took less did nothing. */
 const IDLE_TURN_MS = 0.05;
 
@@ -62,12 +65,13 @@ export function openDatabase(of: DatabaseFile): Database {
   };
 
   let jobs: Job[] = [];
+  let gatherMs = GATHER_MS;
   let closed = false;
 
   /** Commits once there is nothing else to do, or the first change has waited long enough. */
   const gather = (since: number, lastTurn = Number.NEGATIVE_INFINITY) => {
     const now = performance.now();
-    if (now - lastTurn < IDLE_TURN_MS || now - since >= GATHER_MS) flush();
+    if (now - lastTurn < IDLE_TURN_MS || now - since >= gatherMs) flush();
     else setImmediate(gather, since, now);
   };
 
@@ -89,7 +93,7 @@ export function openDatabase(of: DatabaseFile): Database {
         begin();
         settle = batch.map(performBesideOthers);
       }
-      prepared("COMMIT").run();
+      commit();
     } catch (error) {
       // The only job failed, or the commit itself, e.g. the disk is full: no change of the batch is on disk.
       try {
@@ -107,6 +111,11 @@ export function openDatabase(of: DatabaseFile): Database {
   const begin = () => {
     transactions++;
     prepared("BEGIN IMMEDIATE").run();
+  };
+  const commit = () => {
+    const start = performance.now();
+    prepared("COMMIT").run();
+    gatherMs = Math.min(Math.max(performance.now() - start, GATHER_MS), MOST_GATHER_MS);
   };
   const rollBack = () => {
     // Some errors have ended the transaction.
