@@ -1,5 +1,6 @@
 /** A worker that is a container, made by this server or taken up from an earlier one. */
 import type { EngineApi } from "../../containers/api.ts";
+import type { ContainerState } from "../../containers/types.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { once } from "../../lib/once.ts";
@@ -96,7 +97,7 @@ export class ContainerWorker implements Worker {
     for (let inspections = isAttached ? INSPECT_AGAIN_MS.length : 0; ; inspections++) {
       if ((await this.#watch.wakeup.next(signal, INSPECT_AGAIN_MS[inspections])) === "ended")
         inspections = -1;
-      const state = await this.#api.inspectContainer(this.id).catch(() => "unknown" as const);
+      const state = await stateOrRemoved(this.#api, this.id).catch(() => "unknown" as const);
       signal.throwIfAborted();
       if (state === "unknown") continue;
       if (state?.running === true || state?.status === "initialized") continue;
@@ -107,4 +108,17 @@ export class ContainerWorker implements Worker {
       return { exitCode, outOfMemory: oomKilled, message: `its process ended with exit code ${exitCode}` };
     }
   }
+}
+
+/**
+ * Undefined: nothing of it runs any more. A container that cannot be inspected may run all the same (api.ts), so it is removed:
+ * what its attempts become is decided next, and none may start beside itself.
+ */
+export async function stateOrRemoved(
+  api: Pick<EngineApi, "inspectContainer" | "removeContainer">,
+  container: string,
+): Promise<ContainerState | undefined> {
+  const state = await api.inspectContainer(container);
+  if (state === undefined) await api.removeContainer(container);
+  return state;
 }

@@ -14,8 +14,15 @@ import { endInWorker, releaseInWorker } from "./release-in-worker.ts";
 
 const { key } = FAKE_SPEC;
 
+interface Case {
+  readonly isKnown?: boolean;
+  /** Of the container; undefined: it cannot be inspected. */
+  readonly state?: Pick<ContainerState, "running"> | undefined;
+}
+
 /** A worker that has one attempt; what is done with it, in order. */
-async function setUp(t: TestContext, { isKnown = true, isRunning = true } = {}) {
+async function setUp(t: TestContext, { isKnown = true, ...container }: Case = {}) {
+  const { state } = { state: { running: true }, ...container };
   const root = await temporaryDirectory(t);
   const clock = steppedClock();
   const { log } = recordingLogger();
@@ -42,7 +49,7 @@ async function setUp(t: TestContext, { isKnown = true, isRunning = true } = {}) 
     workers: {
       of: () => (isKnown ? worker : undefined),
       directoryOf: () => directory,
-      inspect: async () => ({ running: isRunning }) as ContainerState,
+      inspect: async () => state as ContainerState | undefined,
       kill: async () => void calls.push("kill"),
       remove: async () => void calls.push("remove"),
     },
@@ -58,7 +65,7 @@ test("an attempt that is over is released without more ado", async (t) => {
   await writeFile(join(files.path, "exit"), "0");
   await release();
   assert.deepEqual([calls, worker.orders, isForgotten()], [["release"], [], true]);
-  const gone = await setUp(t, { isRunning: false });
+  const gone = await setUp(t, { state: { running: false } });
   await gone.release();
   assert.deepEqual([gone.calls, gone.worker.orders, gone.isForgotten()], [["retire", "release"], [], true]);
 });
@@ -121,4 +128,12 @@ test("its worker is ended where the attempt does not end, or cannot be reached",
   const unknown = await setUp(t, { isKnown: false });
   await unknown.release();
   assert.deepEqual([unknown.calls, unknown.isForgotten()], [["release", "kill"], true]);
+});
+
+test("a worker whose container cannot be inspected is killed: its process may run", async (t) => {
+  const { worker, calls, release, isForgotten } = await setUp(t, { state: undefined });
+  // As a worker ends for this server when its container cannot be inspected any more.
+  worker.end({ exitCode: undefined });
+  await release();
+  assert.deepEqual([calls, isForgotten()], [["retire", "release", "kill"], true]);
 });

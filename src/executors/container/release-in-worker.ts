@@ -60,8 +60,10 @@ export async function endInWorker(context: ReleaseContext, assignment: Assignmen
   if ((await exitCodeOf(context, assignment)) !== undefined) return;
   const { workers } = context;
   const { worker } = assignment.warm;
-  if ((await workers.inspect(worker))?.running !== true) return;
-  if (await isEndedBySignal(context, assignment)) return;
+  const state = await workers.inspect(worker);
+  if (state?.running === false) return;
+  // One that cannot be inspected may run all the same: see api.ts. What its session says is no proof of its end.
+  if (state !== undefined && (await isEndedBySignal(context, assignment))) return;
   await workers.kill(worker);
 }
 

@@ -8,7 +8,7 @@ import { BoxkiteError } from "../../domain/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Assignments } from "../workers/assignments.ts";
 import type { Worker, WorkerMaker, WorkerPlan } from "../workers/worker.ts";
-import { ContainerWorker } from "./container-worker.ts";
+import { ContainerWorker, stateOrRemoved } from "./container-worker.ts";
 import type { ContainerAttemptContext } from "./container-attempt.ts";
 import { LABEL, type ContainerKind } from "./container-spec.ts";
 import { createContainer, putCertificates, type CreateContext } from "./create-container.ts";
@@ -91,7 +91,7 @@ export class WorkerContainers implements WorkerMaker {
     const known = this.#workers.get(name);
     if (known !== undefined) return known;
     const context = this.#options.context();
-    const state = await context.api.inspectContainer(name);
+    const state = await stateOrRemoved(context.api, name);
     if (state?.running !== true) return undefined;
     // Another attempt of it was faster.
     const other = this.#workers.get(name);
