@@ -160,6 +160,22 @@ test("a container that Podman's storage has lost is listed, is not there, keeps 
   assert.equal(docker.fake.calls.length, 2);
 });
 
+test("a container that Podman's storage has lost is none of its images", async (t) => {
+  const { api } = await connected(t, (_, response) => status(response, 500, "container not known"), "podman");
+  await assert.rejects(api.inspectImage("x:1"), /container not known/u);
+});
+
+test("an error names the call without the version of the API, Podman's own one, too", async (t) => {
+  const { api } = await connected(t, (_, response) => status(response, 500, "disk is full"), "podman");
+  const words = (path: string) => ({
+    message: `the container engine answered GET ${path} with 500: disk is full`,
+  });
+  await assert.rejects(api.listContainers([]), words("/libpod/containers/json"));
+  await assert.rejects(api.networks.list(), words("/libpod/networks/json"));
+  await assert.rejects(api.inspectContainer("c1"), words("/containers/c1/json"));
+  await assert.rejects(api.containerLogs("c1", { follow: false }), words("/containers/c1/logs"));
+});
+
 test("other statuses are errors with the engine's words", async (t) => {
   const { api } = await connected(t, (_call, response) => status(response, 500, "disk is full"));
   await assert.rejects(api.startContainer("x"), (error: unknown) => {

@@ -28,14 +28,19 @@ export const CALL_TIMEOUT_MS = 120_000;
 /** Answers are small; a listing of thousands of containers is a few megabytes. */
 const MAX_RESPONSE_BYTES = 256 * 1024 * 1024;
 
+/** Podman's own API, in the oldest version of it that is used. */
+export const LIBPOD = "/v4.0.0/libpod";
+
 /** The engine answered with an error. */
 export class EngineResponseError extends BoxkiteError {
   readonly status: number;
   /** The engine's own message. */
   readonly reason: string;
 
+  /** `call`: its method and path. The message leaves out the version of the API. */
   constructor(call: string, status: number, reason: string) {
-    super("ENGINE_FAILED", `the container engine answered ${call} with ${status}: ${reason}`);
+    const what = call.replace(/(?<=^[A-Z]+ )\/v[\d.]+(?=\/)/u, "");
+    super("ENGINE_FAILED", `the container engine answered ${what} with ${status}: ${reason}`);
     this.status = status;
     this.reason = reason;
   }

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { decodeNetwork, decodePodmanNetwork, DOCKER_BRIDGE, parse, type Raw } from "./decode.ts";
-import { EngineResponseError, reasonOf, type CallOptions, type EngineHttp } from "./http.ts";
+import { EngineResponseError, LIBPOD, reasonOf, type CallOptions, type EngineHttp } from "./http.ts";
 import { createKeyLocks } from "../lib/key-locks.ts";
 import { splitSubnet, type Subnet } from "./subnets.ts";
 import type { EngineName, NetworkDetails } from "./types.ts";
@@ -40,7 +40,7 @@ const PART_LENGTH = 26;
 
 export function createEngineNetworks(http: EngineHttp, engine: EngineName, prefix: string): EngineNetworks {
   const isPodman = engine === "podman";
-  const base = isPodman ? "/v4.0.0/libpod/networks" : `${prefix}/networks`;
+  const base = `${isPodman ? LIBPOD : prefix}/networks`;
   const decode = isPodman ? decodePodmanNetwork : decodeNetwork;
   const json = isPodman ? "/json" : "";
   let parts: Iterator<Subnet> | undefined;

@@ -17,7 +17,14 @@ import {
   type Raw,
 } from "./decode.ts";
 import { REMNANT_FAILURES } from "./failures/storage.ts";
-import { CALL_TIMEOUT_MS, EngineResponseError, reasonOf, type CallOptions, type EngineHttp } from "./http.ts";
+import {
+  CALL_TIMEOUT_MS,
+  EngineResponseError,
+  LIBPOD,
+  reasonOf,
+  type CallOptions,
+  type EngineHttp,
+} from "./http.ts";
 import { createEngineNetworks } from "./networks.ts";
 import { decodeEvents, readPull } from "./streams.ts";
 
@@ -48,31 +55,24 @@ export function createEngineApi(
     const { status, text } = await http.call(method, path, options);
     if (status >= 200 && status < 300) return text;
     if (absent.includes(status)) return undefined;
-    throw new EngineResponseError(`${method} ${path.slice(prefix.length)}`, status, reasonOf(text));
+    throw new EngineResponseError(`${method} ${path}`, status, reasonOf(text));
   };
-  const look = async (path: string) => {
+  const getSettled = async (path: string) => {
     const answer = await http.call("GET", path);
     // Podman 4.3 answers 500 while the object is being removed; the next answer is 404.
     return answer.status >= 500 ? await http.call("GET", path) : answer;
-  };
-  const inspect = async <T>(path: string, decode: (raw: Raw) => T): Promise<T | undefined> => {
-    const { status, text } = await look(path);
-    if (status === 404 || isRemnant(status, text)) return undefined;
-    if (status !== 200)
-      throw new EngineResponseError(`GET ${path.slice(prefix.length)}`, status, reasonOf(text));
-    return decode(parse(text));
-  };
-  /** A remnant is never inspected with success, and keeps its name. */
-  const isNameInUse = async (name: string) => {
-    const { status, text } = await look(container(name, "/json"));
-    return status === 200 || isRemnant(status, text);
   };
   const isRemnant = (status: number, text: string) =>
     engine === "podman" &&
     status >= 500 &&
     findFailure(REMNANT_FAILURES, { text: reasonOf(text) }, undefined) !== undefined;
+  /** A remnant is never inspected with success, and keeps its name. */
+  const isNameInUse = async (name: string) => {
+    const { status, text } = await getSettled(container(name, "/json"));
+    return status === 200 || isRemnant(status, text);
+  };
   // Podman's Docker-compatible list inspects each container: one remnant, or one that is removed meanwhile, and it fails.
-  const list = engine === "podman" ? "/v4.0.0/libpod/containers/json" : `${prefix}/containers/json`;
+  const listPath = `${engine === "podman" ? LIBPOD : prefix}/containers/json`;
 
   return {
     address: http.address,
@@ -82,11 +82,17 @@ export function createEngineApi(
     info: async () => {
       const info = decodeInfo(parse((await ask("GET", `${prefix}/info`)) ?? "{}"));
       if (engine !== "podman" || !info.rootless) return info;
-      const own = await ask("GET", "/v4.0.0/libpod/info", {}, [400, 404]);
+      const own = await ask("GET", `${LIBPOD}/info`, {}, [400, 404]);
       return { ...info, ...decodeRootlessPodman(parse(own ?? "{}")) };
     },
 
-    inspectImage: (reference) => inspect(`${image(reference)}/json`, decodeImage),
+    inspectImage: async (reference) => {
+      const path = `${image(reference)}/json`;
+      const { status, text } = await getSettled(path);
+      if (status === 404) return undefined;
+      if (status !== 200) throw new EngineResponseError(`GET ${path}`, status, reasonOf(text));
+      return decodeImage(parse(text));
+    },
     pullImage: async (reference, { auth, signal, onProgress } = {}) => {
       const response = await http.stream("POST", `${prefix}/images/create`, {
         query: { fromImage: reference },
@@ -132,7 +138,13 @@ export function createEngineApi(
       (await ask("HEAD", container(id, "/archive"), { query: { path } }, [404])) !== undefined,
     startContainer: async (id) => void (await ask("POST", container(id, "/start"), {}, [304])),
     attachContainer: (id) => http.upgrade(`${container(id, "/attach")}?stream=1&stdout=1&stderr=1`),
-    inspectContainer: (id) => inspect(container(id, "/json"), decodeContainer),
+    inspectContainer: async (id) => {
+      const path = container(id, "/json");
+      const { status, text } = await getSettled(path);
+      if (status === 404 || isRemnant(status, text)) return undefined;
+      if (status !== 200) throw new EngineResponseError(`GET ${path}`, status, reasonOf(text));
+      return decodeContainer(parse(text));
+    },
     memoryOf: async (id) => {
       // Without `one-shot` Docker waits a second for the use of processors.
       const query = { stream: false, "one-shot": true };
@@ -176,7 +188,7 @@ export function createEngineApi(
       }
     },
     listContainers: async (labels) => {
-      const text = await ask("GET", list, {
+      const text = await ask("GET", listPath, {
         query: { all: true, filters: JSON.stringify({ label: labels }) },
       });
       return (parse(text ?? "[]") as unknown as Raw[]).map(decodeSummary);
