@@ -165,6 +165,16 @@ test("a container that Podman's storage has lost is none of its images", async (
   await assert.rejects(api.inspectImage("x:1"), /container not known/u);
 });
 
+test("nothing is left to be killed of a container that does not run", async (t) => {
+  const ended = "can only kill running containers. c1 is in state exited: container state improper";
+  const podman = await connected(t, (_, response) => status(response, 500, ended), "podman");
+  await podman.api.killContainer("c1", "SIGKILL");
+  const docker = await connected(t, (_, response) => status(response, 409, "c1 is not running"));
+  await docker.api.killContainer("c1", "SIGKILL");
+  const broken = await connected(t, (_, response) => status(response, 500, "disk is full"), "podman");
+  await assert.rejects(broken.api.killContainer("c1", "SIGKILL"), /disk is full/u);
+});
+
 test("an error names the call without the version of the API, Podman's own one, too", async (t) => {
   const { api } = await connected(t, (_, response) => status(response, 500, "disk is full"), "podman");
   const words = (path: string) => ({

@@ -1,7 +1,7 @@
 /** The REST API of a connected engine. Status 404 means that something does not exist. */
 import { createBackoff } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
-import { findFailure } from "../lib/failure-table.ts";
+import { findFailure, type FailureRow } from "../lib/failure-table.ts";
 import { isOnThisMachine } from "./address.ts";
 import type { EngineApi } from "./api.ts";
 import {
@@ -16,6 +16,7 @@ import {
   type EngineVersion,
   type Raw,
 } from "./decode.ts";
+import { KILL_FAILURES } from "./failures/kill.ts";
 import { REMNANT_FAILURES } from "./failures/storage.ts";
 import {
   CALL_TIMEOUT_MS,
@@ -62,10 +63,11 @@ export function createEngineApi(
     // Podman 4.3 answers 500 while the object is being removed; the next answer is 404.
     return answer.status >= 500 ? await http.call("GET", path) : answer;
   };
-  const isRemnant = (status: number, text: string) =>
+  const isPodmanFailure = (rows: readonly FailureRow<string, unknown>[], status: number, text: string) =>
     engine === "podman" &&
     status >= 500 &&
-    findFailure(REMNANT_FAILURES, { text: reasonOf(text) }, undefined) !== undefined;
+    findFailure(rows, { text: reasonOf(text) }, undefined) !== undefined;
+  const isRemnant = (status: number, text: string) => isPodmanFailure(REMNANT_FAILURES, status, text);
   /** A remnant is never inspected with success, and keeps its name. */
   const isNameInUse = async (name: string) => {
     const { status, text } = await getSettled(container(name, "/json"));
@@ -171,7 +173,11 @@ export function createEngineApi(
       await ask("POST", container(id, "/stop"), { query: { t: graceSeconds }, timeoutMs }, [304, 404]);
     },
     killContainer: async (id, signal) => {
-      await ask("POST", container(id, "/kill"), { query: { signal } }, [404, 409]);
+      const path = container(id, "/kill");
+      const { status, text } = await http.call("POST", path, { query: { signal } });
+      if (status < 300 || status === 404 || status === 409) return;
+      if (isPodmanFailure(KILL_FAILURES, status, text)) return;
+      throw new EngineResponseError(`POST ${path}`, status, reasonOf(text));
     },
     removeContainer: async (id) => {
       const backoff = createBackoff(REMOVAL_BACKOFF, clock);

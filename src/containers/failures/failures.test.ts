@@ -11,6 +11,7 @@ import { UNREACHABLE } from "../../platform/probe-failures.ts";
 import { type FailureRow, findFailure } from "../../lib/failure-table.ts";
 import { COMMAND_FAILURES } from "./command.ts";
 import { ENGINE_CONNECTION_FAILURES } from "./connection.ts";
+import { KILL_FAILURES } from "./kill.ts";
 import { ENGINE_START_FAILURES, OUTPUT_FAILURES, START_FAILURES } from "./start.ts";
 import { REMNANT_FAILURES, STORAGE_FAILURES } from "./storage.ts";
 import { TRANSFER_FAILURES } from "./transfer.ts";
@@ -33,6 +34,7 @@ const TABLES: Readonly<Record<string, readonly FailureRow<string, never>[]>> = {
   output: OUTPUT_FAILURES,
   transfer: TRANSFER_FAILURES,
   storage: STORAGE_FAILURES,
+  kill: KILL_FAILURES,
   remnant: REMNANT_FAILURES,
   command: COMMAND_FAILURES,
   connection: ENGINE_CONNECTION_FAILURES,
