@@ -331,7 +331,8 @@ function containerTests(engine: TestEngine): void {
       assert.equal(await api.inspectContainer(containerName(instance, spec.key)), undefined);
       const second = executorOf(t);
       await second.start(spec, resumed.sink, resumed.observer);
-      assert.equal((await resumed.ended).reason, "lost");
+      const { reason, message } = await resumed.ended;
+      assert.deepEqual([reason, message?.includes("lost the container's storage")], ["lost", true], message);
       await second.release(spec.key);
       assert.equal((await recorder.ended).reason, "lost");
       assert.deepEqual(await second.list(), []);

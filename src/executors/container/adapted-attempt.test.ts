@@ -1,7 +1,14 @@
 /** How attempts are adapted to their images, against a scripted engine. */
 import assert from "node:assert/strict";
 import { suite, test, type TestContext } from "node:test";
-import { ANSWERED, answer, inspected, startFakeEngine, verbOf } from "../../../test/executors/fake-engine.ts";
+import {
+  ANSWERED,
+  answer,
+  inspected,
+  startFakeEngine,
+  verbOf,
+  type FakeAnswer,
+} from "../../../test/executors/fake-engine.ts";
 import { Recorder } from "../../../test/executors/recorder.ts";
 import { BARE_PYTHON, CONTAINER, imageFacts } from "../../../test/helpers/image-facts.ts";
 import { connectEngine } from "../../containers/api.ts";
@@ -11,7 +18,7 @@ import { systemClock } from "../../lib/clock.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { fitsInMemory, type RuntimeFitter } from "../../python-runtime/runtime-fitter.ts";
 import { createContainerExecutor } from "./container-executor.ts";
-import { LABEL } from "./container-spec.ts";
+import { containerName, LABEL } from "./container-spec.ts";
 
 const DIGEST = `sha256:${"a".repeat(64)}`;
 const IMAGE = {
@@ -30,6 +37,7 @@ const SPEC = {
   limits: {},
   labels: {},
 };
+const NAME = containerName("i", SPEC.key);
 const LISTED = {
   Id: "c1",
   Labels: {
@@ -51,14 +59,16 @@ interface Engine {
   readonly before?: object;
   /** The engine made it only after its containers were listed. */
   readonly isLate?: boolean;
+  /** Podman has it, and its storage has not. */
+  readonly isRemnant?: boolean;
   readonly fit?: RuntimeFitter["fit"];
 }
 
-async function run(t: TestContext, { facts, before, isLate = false, fit }: Engine) {
+async function run(t: TestContext, { facts, before, isLate = false, isRemnant = false, fit }: Engine) {
   const calls: string[] = [];
   const bodies: Record<string, unknown>[] = [];
   let state = before;
-  const fake = await startFakeEngine(t, (call, response) => {
+  const answerTo: FakeAnswer = (call, response) => {
     const verb = verbOf(call);
     if (!/events|info|json/u.test(verb)) calls.push(verb);
     switch (verb) {
@@ -68,6 +78,7 @@ async function run(t: TestContext, { facts, before, isLate = false, fit }: Engin
         state = { Status: "exited", ExitCode: 0 };
         return answer(response, 201, { Id: "c1" });
       case "DELETE c1":
+      case `DELETE ${NAME}`:
         state = undefined;
         return answer(response, 200, []);
       case "POST attach":
@@ -82,15 +93,19 @@ async function run(t: TestContext, { facts, before, isLate = false, fit }: Engin
       case "GET info":
         return { Architecture: "x86_64", NCPU: 2, CgroupVersion: "2" };
       case "GET json":
-        if (call.path === "/containers/json") return before === undefined || isLate ? [] : [LISTED];
+        if (/^(\/libpod)?\/containers\/json$/u.test(call.path))
+          return before === undefined || isLate ? [] : [LISTED];
         if (call.path.includes("/images/")) return { Id: DIGEST, Config: {} };
+        if (isRemnant && state === before)
+          return answer(response, 500, { message: "getting container from store: container not known" });
         return state === undefined
           ? answer(response, 404, { message: "no such container" })
           : inspected(state);
       default:
         return answer(response, 200, []);
     }
-  });
+  };
+  const fake = await startFakeEngine(t, answerTo, isRemnant ? "podman" : "docker");
   const api = await connectEngine({ kind: "unix", socketPath: fake.socketPath });
   const executor = createContainerExecutor({
     api,
@@ -145,6 +160,21 @@ suite("an attempt", () => {
       assert.ok(calls.indexOf("DELETE c1") < calls.lastIndexOf("POST create"), calls.join(", "));
       assert.ok(calls.includes("DELETE c1"), calls.join(", "));
     }
+  });
+
+  test("is lost where its container has run, perhaps, and cannot be inspected", async (t) => {
+    const before = { Status: "running" };
+    const { exit, bodies } = await run(t, { facts: SWALLOWS, before, isRemnant: true });
+    const message = `the engine lost the container's storage (${NAME}), and the attempt may have begun in it`;
+    assert.partialDeepStrictEqual(exit, { reason: "lost", code: "ENGINE_FAILED", message });
+    assert.deepEqual(bodies, []);
+  });
+
+  test("is created anew where its container cannot be inspected, and was never started", async (t) => {
+    const of = { facts: SWALLOWS, before: { Status: "created" }, isLate: true, isRemnant: true };
+    const { exit, calls, bodies } = await run(t, of);
+    assert.deepEqual([exit.exitCode, bodies.length], [0, 1]);
+    assert.deepEqual(calls.slice(0, 3), ["POST create", `DELETE ${NAME}`, "POST create"]);
   });
 
   test("ends with what keeps its image from running", async (t) => {

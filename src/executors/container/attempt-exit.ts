@@ -48,6 +48,12 @@ export function removed(name: string): AttemptExit {
   return { reason: "lost", outOfMemory: false, code: "CONTAINER_REMOVED", message };
 }
 
+/** Of a container that an earlier server has left: Podman has it, and cannot inspect it. It goes when the attempt is released. */
+export function storageLost(name: string): AttemptExit {
+  const message = `the engine lost the container's storage (${name}), and the attempt may have begun in it`;
+  return { reason: "lost", outOfMemory: false, code: "ENGINE_FAILED", message };
+}
+
 /** Podman: by a container of another tool that shares its storage. */
 export function nameInUse(name: string, engine: EngineName): AttemptExit {
   return {

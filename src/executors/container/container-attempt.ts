@@ -18,7 +18,7 @@ import type { AdaptedAttempt, StartAdapter } from "../start-adapter.ts";
 import type { ColdStart } from "../warm-attempt.ts";
 import { AttemptContainer } from "./attempt-container.ts";
 import type { AttemptContext } from "./attempt-context.ts";
-import { nameInUse } from "./attempt-exit.ts";
+import { nameInUse, storageLost } from "./attempt-exit.ts";
 import { createContainer, putCertificates, putSecretFiles, type CreateContext } from "./create-container.ts";
 import type { ContainerEvents } from "./container-events.ts";
 import type { ContainerSettings } from "./container-spec.ts";
@@ -105,12 +105,12 @@ export class ContainerAttempt implements ColdStart<HeldContainer> {
     const state = await this.#container.inspect(signal);
     if (state === undefined) return undefined;
     if (!isNew(state)) return this.#container.takeUp(state);
-    await this.#removeUnused(state, signal);
+    await this.#remove(state.id, signal);
     return undefined;
   }
 
   async create(signal: AbortSignal): Promise<After<HeldContainer, "finding">> {
-    const { image, observer, settings, name, own, clock } = this.#attempt;
+    const { image, observer, settings, name, own, retry, clock } = this.#attempt;
     if (!(await image.adapt(signal))) return image.missing();
     await orAborted(this.#workers?.giveWay() ?? Promise.resolve(), signal);
     // Before there is a container, so that it is known of each that there is.
@@ -119,6 +119,7 @@ export class ContainerAttempt implements ColdStart<HeldContainer> {
       observer.prepared({ ...image.adapted.start, ...(cold !== undefined && { cold }) });
     }
     const backoff = createBackoff(CREATE_AGAIN, clock);
+    const wasLeft = await retry.run(() => own.mayInclude(name), signal, "tolerate");
     own.add(name);
     for (let tries = 1; ; tries++) {
       const created = await createContainer(this.#creation(), signal);
@@ -128,17 +129,19 @@ export class ContainerAttempt implements ColdStart<HeldContainer> {
       if (state !== undefined && !isNew(state)) return this.#container.takeUp(state);
       if (state !== undefined && this.#attempt.adapter === undefined)
         return { name: "created", handle: this.#container.hold(state.id) };
-      if (state !== undefined) await this.#removeUnused(state, signal);
-      // Removed in between: it can be created now, unless something else has the name.
+      // One that cannot be inspected keeps its name, and may run (api.ts). What this server has made was not started yet.
+      if (state === undefined && wasLeft) throw new AttemptEnded(storageLost(name));
+      await this.#remove(state?.id ?? name, signal);
+      // It can be created now, unless something else has the name.
       if (tries === MOST_CREATIONS) throw new AttemptEnded(nameInUse(name, settings.engine));
       await backoff.wait(signal);
     }
   }
 
-  /** It may have been created as another plan said, and has nothing in it yet. */
-  async #removeUnused(state: ContainerState, signal: AbortSignal): Promise<void> {
+  /** A container without anything in it yet: it may have been created as another plan said. */
+  async #remove(container: string, signal: AbortSignal): Promise<void> {
     const { api, retry } = this.#attempt;
-    await retry.run(() => api.removeContainer(state.id), signal, "tolerate");
+    await retry.run(() => api.removeContainer(container), signal, "tolerate");
   }
 
   #creation(): CreateContext {

@@ -60,6 +60,7 @@ async function setUp(
     "GET info": () => ({ Architecture: "x86_64", NCPU: 2, CgroupVersion: "2" }),
   };
   const fake = await startFakeEngine(t, (call, response) => {
+    if (call.path === "/containers/json") return [];
     const verb = verbOf(call);
     return (script[verb] ?? usual[verb])?.(call, response);
   });
