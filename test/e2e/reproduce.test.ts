@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { before, suite, test, type TestContext } from "node:test";
 import { engineCommand, engineOutput, listContainers, missingEngine } from "../helpers/engine.ts";
 import { processSubject, usePython, type Subject } from "../helpers/process-subject.ts";
@@ -10,6 +11,7 @@ import { BOXKITE } from "../helpers/server.ts";
 import { runProgram, stockPython } from "../helpers/stock-sdk.ts";
 import { runOnPty } from "../helpers/terminal.ts";
 import { LABEL } from "../../src/executors/container/container-spec.ts";
+import { STORE_FILE } from "../../src/server/store-file.ts";
 
 const SDK_IMAGE = "ghcr.io/flyteorg/flyte:py3.11-v2.12.1";
 /** The image of the SDK, without its shells. */
@@ -74,8 +76,6 @@ suite("boxkite reproduce", { skip: skip ?? false }, () => {
     const subject = await processSubject(suiteOf, FLOW, ["--engine", "podman"]);
 
     await suiteOf.test("a failed action is run again, and changes nothing of its run", async () => {
-      // Those of others.
-      const before = await reproductionContainers();
       const { name } = await subject.run("divide", { x: 0, label: "sky " });
       const failed = await reproduce(subject, name);
       assert.equal(failed.code, 1, failed.stderr);
@@ -96,8 +96,7 @@ suite("boxkite reproduce", { skip: skip ?? false }, () => {
       const unedited = await reproduce(subject, name, "--no-source");
       assert.match(unedited.stderr, /^it failed: ZeroDivisionError/mu);
 
-      const left = (await reproductionContainers()).filter((id) => !before.includes(id));
-      assert.deepEqual(left, [], "no container is left");
+      assert.deepEqual(await reproductionContainers(subject), [], "no container is left");
     });
 
     await suiteOf.test("calls of children are answered from the record", async () => {
@@ -223,6 +222,20 @@ async function makeImageWithoutShell(t: TestContext, directory: string): Promise
   await makeImage(t, directory, BUSYBOX_IMAGE, "FROM scratch\nCOPY busybox /bin/busybox\n");
 }
 
-function reproductionContainers(): Promise<string[]> {
-  return listContainers("podman", ["--all", "--quiet", "--filter", `label=${LABEL.reproduction}`]);
+/** Those of the subject's server; others may be there of other tests. */
+function reproductionContainers({ server }: Subject): Promise<string[]> {
+  const labels = [LABEL.reproduction, `${LABEL.instance}=${instanceOf(server.ready.data)}`];
+  const filters = labels.flatMap((label) => ["--filter", `label=${label}`]);
+  return listContainers("podman", ["--all", "--quiet", ...filters]);
+}
+
+function instanceOf(dataDirectory: string): string {
+  const store = new DatabaseSync(join(dataDirectory, STORE_FILE), { readOnly: true });
+  try {
+    const found = store.prepare("SELECT value FROM secrets WHERE name = 'instance'").get();
+    assert.ok(typeof found?.["value"] === "string");
+    return found["value"];
+  } finally {
+    store.close();
+  }
 }
