@@ -22,7 +22,7 @@ import type { AttemptSpec, Executor } from "../../src/executors/executor.ts";
 import { BoxkiteError } from "../../src/domain/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
-import { engineOutput, insecureRegistryEnv } from "../helpers/engine.ts";
+import { engineCommand, engineOutput, insecureRegistryEnv } from "../helpers/engine.ts";
 import { LOGGED_RUNTIME } from "../helpers/logged-runtime.ts";
 import { missingRegistry, startRegistry, type TestRegistry } from "../helpers/registry.ts";
 import { KEEP_RUNNING } from "../helpers/shell.ts";
@@ -324,11 +324,18 @@ function containerTests(engine: TestEngine): void {
         ([key, name]) => `${key} = "${join(directory, "other", name)}"`,
       );
       await writeFile(file, ["[engine]", ...lines].join("\n"));
-      const removal = ["rm", "--storage", "--force", containerName(instance, spec.key)];
-      await engineOutput("podman", removal, { ...env, CONTAINERS_CONF: file });
+      const name = containerName(instance, spec.key);
+      t.after(() => api.removeContainer(name));
+      // It fails as long as a file of the container that runs is in use just then.
+      await until(async () => {
+        await engineCommand("podman", ["rm", "--storage", "--force", name], {
+          ...env,
+          CONTAINERS_CONF: file,
+        });
+        return (await api.inspectContainer(name)) === undefined;
+      });
 
       assert.deepEqual(await first.list(), [spec.key]);
-      assert.equal(await api.inspectContainer(containerName(instance, spec.key)), undefined);
       const second = executorOf(t);
       await second.start(spec, resumed.sink, resumed.observer);
       const { reason, message } = await resumed.ended;
