@@ -68,6 +68,17 @@ export function createEngineApi(
     status >= 500 &&
     findFailure(rows, { text: reasonOf(text) }, undefined) !== undefined;
   const isRemnant = (status: number, text: string) => isPodmanFailure(REMNANT_FAILURES, status, text);
+  /** Undefined for what is not there, or counts as such by its answer. */
+  const inspect = async <T>(
+    path: string,
+    decode: (raw: Raw) => T,
+    isAbsent: (status: number, text: string) => boolean = () => false,
+  ): Promise<T | undefined> => {
+    const { status, text } = await getSettled(path);
+    if (status === 404 || isAbsent(status, text)) return undefined;
+    if (status !== 200) throw new EngineResponseError(`GET ${path}`, status, reasonOf(text));
+    return decode(parse(text));
+  };
   /** A remnant is never inspected with success, and keeps its name. */
   const isNameInUse = async (name: string) => {
     const { status, text } = await getSettled(container(name, "/json"));
@@ -88,13 +99,7 @@ export function createEngineApi(
       return { ...info, ...decodeRootlessPodman(parse(own ?? "{}")) };
     },
 
-    inspectImage: async (reference) => {
-      const path = `${image(reference)}/json`;
-      const { status, text } = await getSettled(path);
-      if (status === 404) return undefined;
-      if (status !== 200) throw new EngineResponseError(`GET ${path}`, status, reasonOf(text));
-      return decodeImage(parse(text));
-    },
+    inspectImage: (reference) => inspect(`${image(reference)}/json`, decodeImage),
     pullImage: async (reference, { auth, signal, onProgress } = {}) => {
       const response = await http.stream("POST", `${prefix}/images/create`, {
         query: { fromImage: reference },
@@ -140,13 +145,7 @@ export function createEngineApi(
       (await ask("HEAD", container(id, "/archive"), { query: { path } }, [404])) !== undefined,
     startContainer: async (id) => void (await ask("POST", container(id, "/start"), {}, [304])),
     attachContainer: (id) => http.upgrade(`${container(id, "/attach")}?stream=1&stdout=1&stderr=1`),
-    inspectContainer: async (id) => {
-      const path = container(id, "/json");
-      const { status, text } = await getSettled(path);
-      if (status === 404 || isRemnant(status, text)) return undefined;
-      if (status !== 200) throw new EngineResponseError(`GET ${path}`, status, reasonOf(text));
-      return decodeContainer(parse(text));
-    },
+    inspectContainer: (id) => inspect(container(id, "/json"), decodeContainer, isRemnant),
     memoryOf: async (id) => {
       // Without `one-shot` Docker waits a second for the use of processors.
       const query = { stream: false, "one-shot": true };
