@@ -1,12 +1,12 @@
 /** What is read to show one action. */
 import type { ActionRecord } from "../domain/action-record.ts";
-import { hasRun } from "../domain/attempt.ts";
 import { isSleep } from "../domain/sleep.ts";
 import { ROOT_ACTION } from "../domain/ids.ts";
 import type { PageContext } from "./page-context.ts";
 import { detailSources } from "../services/detail-sources.ts";
 import type { ResolvedImage } from "../domain/image.ts";
 import type { DetailSources } from "../wire/details.ts";
+import { hasEmptyLog } from "../services/log-exists.ts";
 import { readCause, type Cause } from "./cause-box.ts";
 import { readValues, type ActionValues } from "./action-values.ts";
 import { readLogStatus, type LogStatus, type ShownLog } from "./log-status.ts";
@@ -63,8 +63,7 @@ function statusOf(
   { run, attempts }: Pick<ActionView, "run" | "attempts">,
   attempt: number,
 ): LogStatus {
-  if (written.kind !== "absent" || run.logsRemovedAt !== undefined) return written;
-  return attempts.some((each) => each.attempt === attempt && hasRun(each)) ? { kind: "empty" } : written;
+  return written.kind === "absent" && hasEmptyLog(run, attempts, attempt) ? { kind: "empty" } : written;
 }
 
 /** The action that `?i=` names; names with `::` are groups of other consoles, shown as the whole run. */
