@@ -17,8 +17,8 @@ export interface Database {
   /**
    * Runs `work` inside a transaction and resolves with its result once that is on disk. Calls that come together share one
    * commit, and so do those that come within 10 ms, or as long as the last commit took (100 ms at most), while the event loop is
-   * busy; if `work` throws, only its own changes are
-   * undone. It may be called twice: what it does outside of the database must not matter.
+   * busy; if `work` throws, only its own changes are undone. It may be called twice: what it does outside of the database must
+   * not matter.
    */
   write<T>(work: () => T): Promise<T>;
   /** A value that `read` reads at most once in each transaction, until it is told to forget it. Only for use inside of `write`. */
